@@ -149,7 +149,9 @@ class JobFailed(MsgqueueError):
 
     def __init__(self, job_id: str, type: str, message: str, traceback: str) -> None:
         self.job_id, self.type, self.message, self.traceback = job_id, type, message, traceback
-        super().__init__(f"job {job_id} failed: {type}: {message}" if message else f"job {job_id} failed: {type}")
+        super().__init__(
+            f"job {job_id} failed: {type}: {message}" if message else f"job {job_id} failed: {type}"
+        )
 
 
 class JobCancelled(MsgqueueError):
@@ -166,7 +168,8 @@ class ResultExpired(MsgqueueError):
     def __init__(self, job_id: str) -> None:
         self.job_id = job_id
         super().__init__(
-            f"the result of job {job_id} is no longer kept. Keep it longer: .options(result_ttl=seconds)"
+            f"the result of job {job_id} is no longer kept."
+            " Keep it longer: .options(result_ttl=seconds)"
         )
 
 

@@ -1,0 +1,60 @@
+"""The checks of this project, one session each: `nox -l` lists them."""
+
+import nox
+
+nox.options.sessions = ["lint", "types", "tests", "docs"]
+nox.options.reuse_existing_virtualenvs = True
+
+TEST = ["-e", ".[dev]"]
+
+
+def _install(session: nox.Session, *requirements: str) -> None:
+    session.run("pip", "install", "--quiet", *requirements, silent=True)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, format and the direction of imports."""
+    _install(session, "-e", ".", "--group", "lint")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("lint-imports", "--no-logo", "--no-cache")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """The mypy types of the package, its tests, and each example by itself."""
+    _install(session, *TEST, "--group", "types")
+    session.run("mypy")
+
+
+@nox.session
+@nox.parametrize("rq", ["2.12", "3.0"])
+def tests(session: nox.Session, rq: str) -> None:
+    """The tests, on both lines of rq; arguments go to pytest."""
+    _install(session, *TEST, f"rq=={rq}.*")
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """The tests again, with the lines that they reach."""
+    _install(session, *TEST)
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "report")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation, built into site/; a warning is an error."""
+    _install(session, "--group", "docs")
+    session.run("zensical", "build", "--strict", "--clean")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Our speed beside rq's, in one run; arguments go to `msgqueue bench`."""
+    _install(session, "-e", ".[embedded]")
+    session.run("msgqueue", "bench", *session.posargs)
