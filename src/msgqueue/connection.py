@@ -1,0 +1,200 @@
+"""Connections to one Redis for every part of msgqueue: sync, asyncio and dedicated ones."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import redis
+import redis.asyncio
+from redis.connection import AbstractConnection
+
+from msgqueue.endpoint import SOCKET_TIMEOUT, Endpoint, from_client, from_url
+from msgqueue.errors import ConfigurationError, MsgqueueError
+from msgqueue.settings import Settings
+
+
+class Source:
+    """Where connections come from. Constructing it does no I/O; connections are made at first use.
+
+    None of its clients ever sends a command twice by itself, and all answer in bytes. It may be
+    shared by threads, by event loops and with forked children, which get connections of their own.
+
+    Args:
+        url: `redis://`, `rediss://`, `unix://`, `redis+sentinel://` or `rediss+sentinel://`.
+        client: a `redis.Redis` that exists; what it reaches is reached over connections of our own.
+        settings: gives the password where the url names none.
+        resolve: instead of a url, what names it at first use, and again whenever nothing
+            listens there any more; returns a `unix://` url. May block; never runs in an event loop.
+
+    Raises:
+        ConfigurationError: the url or client cannot be used, or not exactly one way was given.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        client: redis.Redis | None = None,
+        settings: Settings | None = None,
+        *,
+        resolve: Callable[[], str] | None = None,
+    ) -> None:
+        if sum(way is not None for way in (url, client, resolve)) != 1:
+            raise ConfigurationError("a Source is made of exactly one of url, client and resolve")
+        self._resolver: _Resolver | None = None
+        if url is not None:
+            self._endpoint = from_url(url, settings.redis_password if settings else None)
+        elif client is not None:
+            self._endpoint = from_client(client)
+        elif resolve is not None:
+            self._resolver = _Resolver(resolve)
+            self._endpoint = _resolving(self._resolver)
+        self._pool = self._endpoint.pool()
+        self._client = redis.Redis(connection_pool=self._pool)
+        self._async_clients: dict[asyncio.AbstractEventLoop, redis.asyncio.Redis] = {}
+
+    @property
+    def address(self) -> str:
+        """What it reaches, without credentials: for messages and logs."""
+        return (self._resolver.address if self._resolver else None) or self._endpoint.address
+
+    @property
+    def url(self) -> str:
+        """The whole url, credentials included: for another process, never for a log.
+
+        Raises:
+            ConfigurationError: a client was given that no url can describe.
+        """
+        return self._resolver() if self._resolver else self._endpoint.url()
+
+    def client(self) -> redis.Redis:
+        """The client for synchronous code, with a pool that threads may share."""
+        return self._client
+
+    def async_client(self) -> redis.asyncio.Redis:
+        """The client of the running event loop; `aclose` it before the loop ends."""
+        loop = asyncio.get_running_loop()
+        if loop not in self._async_clients:
+            for ended in [other for other in self._async_clients.copy() if other.is_closed()]:
+                self._async_clients.pop(ended, None)
+            self._async_clients[loop] = redis.asyncio.Redis(
+                connection_pool=self._endpoint.async_pool()
+            )
+        return self._async_clients[loop]
+
+    def connection(
+        self, *, timeout: float | None = SOCKET_TIMEOUT, protocol: int = 2
+    ) -> AbstractConnection:
+        """A new connection outside of any pool: connects at first use; the caller disconnects it.
+
+        Args:
+            timeout: seconds to wait for an answer; None waits for ever, as blocking reads need.
+            protocol: 3 where push messages are to come over this connection.
+        """
+        options: dict[str, Any] = dict(self._pool.connection_kwargs)
+        options |= {"socket_timeout": timeout, "protocol": protocol}
+        connection: AbstractConnection = self._pool.connection_class(**options)
+        return connection
+
+    def pin(self) -> None:
+        """Never resolve again: children that run jobs must not become a server's owner."""
+        if self._resolver:
+            self._resolver.pin()
+
+    def close(self) -> None:
+        """Close the synchronous connections; a later use opens new ones."""
+        self._pool.disconnect()
+
+    async def aclose(self) -> None:
+        """Close the connections of the running event loop and the synchronous ones."""
+        client = self._async_clients.pop(asyncio.get_running_loop(), None)
+        if client is not None:
+            await client.connection_pool.disconnect()
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Source({self.address})"
+
+
+class _Resolver:
+    """Asks once where Redis is, and again when nothing listens there."""
+
+    def __init__(self, resolve: Callable[[], str]) -> None:
+        self._resolve = resolve
+        self._url: str | None = None
+        self._pinned = False
+
+    @property
+    def address(self) -> str | None:
+        return from_url(self._url).address if self._url else None
+
+    def __call__(self) -> str:
+        return self._url or self.again()
+
+    def again(self) -> str:
+        """Ask. A failure after the first time counts as a failed connection."""
+        if self._url is None:
+            self._url = self._resolve()
+        elif not self._pinned:
+            try:
+                self._url = self._resolve()
+            except MsgqueueError as error:
+                raise redis.ConnectionError(str(error)) from error
+        return self._url
+
+    def pin(self) -> None:
+        self._pinned = True
+
+    def path(self, again: bool = False) -> str:
+        url = self.again() if again else self()
+        path = from_url(url).options.get("path")
+        if path is None:
+            raise ConfigurationError(
+                f"resolve= returned {from_url(url).address}: it has to return a unix:// url"
+            )
+        return str(path)
+
+
+def _resolving(resolver: _Resolver) -> Endpoint:
+    options = {
+        "resolver": resolver,
+        "socket_timeout": SOCKET_TIMEOUT,
+        "socket_connect_timeout": SOCKET_TIMEOUT,
+    }
+    return Endpoint("the embedded server", _Connection, _AsyncConnection, options)
+
+
+class _Connection(redis.UnixDomainSocketConnection):
+    """Connects to what the resolver names, and asks it once more when nobody answers there."""
+
+    def __init__(self, *, resolver: _Resolver, **options: Any) -> None:
+        super().__init__(**options)  # type: ignore[no-untyped-call]  # redis-py's has no hints
+        self._resolver = resolver
+
+    def connect_check_health(self, *args: Any, **kwargs: Any) -> None:
+        """The one door of redis-py through which every way of connecting goes."""
+        if self._sock is None:
+            self.path = self._resolver.path()
+            try:
+                super().connect_check_health(*args, **kwargs)
+            except redis.ConnectionError:
+                self.path = self._resolver.path(again=True)
+                super().connect_check_health(*args, **kwargs)
+
+
+class _AsyncConnection(redis.asyncio.UnixDomainSocketConnection):
+    """`_Connection` for asyncio: the resolver may block, so it runs in a thread."""
+
+    def __init__(self, *, resolver: _Resolver, **options: Any) -> None:
+        super().__init__(**options)
+        self._resolver = resolver
+
+    async def connect_check_health(self, *args: Any, **kwargs: Any) -> None:
+        """As in `_Connection`."""
+        if self.is_connected:
+            return
+        self.path = await asyncio.to_thread(self._resolver.path)
+        try:
+            await super().connect_check_health(*args, **kwargs)
+        except redis.ConnectionError:
+            self.path = await asyncio.to_thread(self._resolver.path, again=True)
+            await super().connect_check_health(*args, **kwargs)

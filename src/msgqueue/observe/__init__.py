@@ -1,0 +1,1 @@
+"""What msgqueue tells about its work: log records."""

@@ -1,0 +1,106 @@
+"""One embedded server for the whole run; every test finds an empty database on it."""
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from msgqueue.connection import Source
+from msgqueue.embedded import EmbeddedServer
+from msgqueue.settings import Settings
+
+Eventually = Callable[..., None]
+ServerAt = Callable[..., EmbeddedServer]
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _bare_environment() -> Iterator[None]:
+    """No setting of the developer's shell leaks into a test."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("MSGQUEUE_")]:
+            patch.delenv(name)
+        yield
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[EmbeddedServer]:
+    """The server of the whole run; never kill it: take `server_at`."""
+    home = Path(tempfile.mkdtemp(prefix="mq-"))
+    server = EmbeddedServer(Settings(home=home / "home"))
+    server.ensure()
+    yield server
+    server.stop()
+    shutil.rmtree(home)
+
+
+@pytest.fixture
+def url(server: EmbeddedServer) -> str:
+    """The url of a running server with an empty database."""
+    client = redis.Redis.from_url(server.url)
+    client.flushdb()
+    client.close()
+    return server.url
+
+
+@pytest.fixture
+def source(url: str) -> Iterator[Source]:
+    """A source of connections to an empty database."""
+    source = Source(url)
+    yield source
+    source.close()
+
+
+@pytest.fixture
+def client(source: Source) -> redis.Redis:
+    """A plain client of redis-py on an empty database."""
+    return source.client()
+
+
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A new folder whose path leaves room for a socket, which pytest's `tmp_path` may not."""
+    path = Path(tempfile.mkdtemp(prefix="mq-"))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def server_at() -> Iterator[ServerAt]:
+    """`server_at(home)` starts or shares a server of the test's own; kill it by its `pid`."""
+    started: list[EmbeddedServer] = []
+
+    def start(home: Path, **settings: str) -> EmbeddedServer:
+        server = EmbeddedServer(Settings(home=home, redis_server=settings.get("redis_server")))
+        started.append(server)
+        server.ensure()
+        return server
+
+    yield start
+    for server in started:
+        server.stop()
+
+
+@pytest.fixture
+def eventually() -> Eventually:
+    """`eventually(condition, timeout=5)` waits until the condition holds, or fails the test."""
+
+    def wait(condition: Callable[[], object], timeout: float = 5.0, what: str = "") -> None:
+        until = time.monotonic() + timeout
+        while not condition():
+            if time.monotonic() > until:
+                pytest.fail(
+                    f"not within {timeout} s: {what or getattr(condition, '__name__', condition)}"
+                )
+            time.sleep(0.01)
+
+    return wait
