@@ -56,7 +56,7 @@ class JobOptions:
 
     Attributes:
         queue: the queue's name; default: the first of the TaskQueue's.
-        job_id: 1-128 of letters, digits, `_`, `-`, `.`; default: a random one. Enqueueing an
+        job_id: 1-128 of letters, digits, `_`, `-`; default: a random one. Enqueueing an
             id that is alive is answered with the living job.
         delay: seconds until it may start.
         at: aware datetime before which it does not start. Excludes `delay`.
@@ -207,10 +207,9 @@ class Claimed(NamedTuple):
     id: str
     execution: str  # "<lane>.<seq>": the fence of every later step of this run
     data: bytes  # rq's serialized call, decompressed by `codec.unpack_call`
-    timeout: float  # seconds; -1 for none; the default filled in
-    deaths: int  # how many processes died under it before
-    enqueued_at: str  # rq's time text
-    retries_left: int  # 0 when the job has no Retry (left)
+    timeout: int  # seconds; -1 for none; the default filled in
+    attempt: int  # which run this is, from 1; counts repeats and deaths
+    enqueued_at: str  # rq's time text, "" where rq wrote none
     rq_only: bool
 
 

@@ -1,0 +1,207 @@
+"""A job's hash and result stream, from and to msgqueue's types."""
+
+import base64
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from msgqueue.errors import DamagedJob
+from msgqueue.jobs import JobError, JobInfo, JobSpec, JobStatus, StoredResult
+
+TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"  # rq's `utcformat`
+
+Kind = Literal["ok", "failed", "stopped", "retried"]
+KINDS: Mapping[int, Kind] = {1: "ok", 2: "failed", 3: "stopped", 4: "retried", 5: "failed"}
+
+#: Fields that rq writes even where they are empty.
+EMPTY = (
+    "success_callback_name",
+    "failure_callback_name",
+    "stopped_callback_name",
+    "started_at",
+    "ended_at",
+    "last_heartbeat",
+    "worker_name",
+    "group_id",
+)
+
+#: What a list shows of a job.
+INFO_FIELDS = (
+    "status",
+    "origin",
+    "description",
+    "created_at",
+    "enqueued_at",
+    "started_at",
+    "ended_at",
+    "worker_name",
+    "number_of_retries",
+    "mq_retries",
+    "mq_deaths",
+    "mq_task",
+    "meta",
+)
+
+
+def time_text(moment: datetime) -> str:
+    """A moment as rq writes it."""
+    return moment.astimezone(UTC).strftime(TIME_FORMAT)
+
+
+def unix_text(seconds: float) -> str:
+    """Unix seconds as rq writes a moment."""
+    return datetime.fromtimestamp(seconds, UTC).strftime(TIME_FORMAT)
+
+
+def parse_time(raw: bytes | None) -> datetime | None:
+    """A moment from rq's text; None for none, or for text that is no time."""
+    if not raw:
+        return None
+    try:
+        return datetime.strptime(raw.decode(), TIME_FORMAT).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def job_fields(spec: JobSpec) -> list[str | bytes | int]:
+    """The hash of a new job: every field that rq writes, in a flat list of names and values.
+
+    `mq_task` marks a job of ours: it has none of what rq alone understands.
+    """
+    created = time_text(spec.created_at)
+    fields: list[str | bytes | int] = ["created_at", created, "data", spec.data]
+    for name in EMPTY:
+        fields += (name, "")
+    fields += ("origin", spec.queue, "description", spec.description, "timeout", spec.timeout)
+    fields += ("mq_task", spec.task)
+    if spec.due is None:
+        fields += ("status", JobStatus.QUEUED.value, "enqueued_at", created)
+    else:
+        fields += ("status", JobStatus.SCHEDULED.value)
+    for name, value in (
+        ("result_ttl", spec.result_ttl),
+        ("failure_ttl", spec.failure_ttl),
+        ("meta", spec.meta),
+        ("mq_max", spec.max_deliveries),
+    ):
+        if value is not None:
+            fields += (name, value)
+    if spec.front:
+        fields += ("enqueue_at_front", 1)
+    if spec.retry is not None:
+        fields += ("retries_left", spec.retry.max)
+        if intervals := spec.retry.intervals():
+            fields += ("retry_intervals", json.dumps(intervals))
+    return fields
+
+
+def unpack_call(data: bytes) -> bytes:
+    """rq's serialized call from the hash field `data`, which rq compresses and msgqueue does not.
+
+    Neither pickle nor JSON begins as zlib's output does.
+    """
+    try:
+        return zlib.decompress(data) if data[:1] == b"\x78" else data
+    except zlib.error:
+        return data
+
+
+def job_info(job_id: str, values: Sequence[bytes | None], error: JobError | None = None) -> JobInfo:
+    """A job from the values of INFO_FIELDS.
+
+    Raises:
+        DamagedJob: the status is none that rq or msgqueue writes.
+    """
+    raw = dict(zip(INFO_FIELDS, values, strict=True))
+    return JobInfo(
+        id=job_id,
+        task=text(raw["mq_task"]) or text(raw["description"]).partition("(")[0],
+        queue=text(raw["origin"]),
+        status=parse_status(job_id, raw["status"]),
+        description=text(raw["description"]),
+        created_at=parse_time(raw["created_at"]),
+        enqueued_at=parse_time(raw["enqueued_at"]),
+        started_at=parse_time(raw["started_at"]),
+        ended_at=parse_time(raw["ended_at"]),
+        worker=text(raw["worker_name"]) or None,
+        attempt=runs_before(raw) + bool(raw["started_at"]),
+        error=error,
+        meta=parse_meta(raw["meta"]),
+    )
+
+
+def parse_status(job_id: str, raw: bytes | None) -> JobStatus:
+    """The status; rq 3's passing words count as the place in which a reader finds the job."""
+    word = text(raw)
+    if word in ("ready_to_enqueue", "rate_limited", "created"):
+        return JobStatus.DEFERRED
+    try:
+        return JobStatus(word)
+    except ValueError:
+        raise DamagedJob(job_id, f"unknown status {word!r}") from None
+
+
+def runs_before(raw: Mapping[str, bytes | None]) -> int:
+    """How many runs of a job ended in a repeat or a death."""
+    return sum(count(raw[name]) for name in ("number_of_retries", "mq_retries", "mq_deaths"))
+
+
+def count(raw: bytes | None) -> int:
+    """A count; 0 for what is none."""
+    return int(raw) if raw and raw.isdigit() else 0
+
+
+def text(raw: bytes | None) -> str:
+    """Text for people; bytes that are no UTF-8 are shown escaped."""
+    return raw.decode("utf-8", "backslashreplace") if raw else ""
+
+
+def parse_meta(raw: bytes | None) -> dict[str, Any]:
+    """A job's meta where it is a JSON object, else nothing: it is never unpickled."""
+    if not raw or raw[:1] != b"{":
+        return {}
+    try:
+        return dict(json.loads(raw))
+    except (ValueError, RecursionError):
+        return {}
+
+
+def pack_value(value: bytes) -> bytes:
+    """A serialized return value as rq's result stream holds it; b"" stands for None."""
+    return base64.b64encode(value)
+
+
+def pack_traceback(trace: bytes) -> bytes:
+    """A failure's text as rq's result stream holds it."""
+    return base64.b64encode(zlib.compress(trace, 1))
+
+
+def stored_result(entry: Sequence[bytes]) -> StoredResult:
+    """The fields of a result stream's entry.
+
+    Raises:
+        ValueError: they are none that rq or msgqueue writes.
+    """
+    raw = dict(zip(entry[::2], entry[1::2], strict=True))
+    trace = raw.get(b"exc_string", b"")
+    try:
+        return StoredResult(
+            kind=KINDS[int(raw[b"type"])],
+            value=base64.b64decode(raw.get(b"return_value", b"")),
+            traceback=text(zlib.decompress(base64.b64decode(trace))) if trace else "",
+        )
+    except (KeyError, zlib.error) as error:
+        raise ValueError(f"no entry of a result stream: {error}") from error
+
+
+def error_of(traceback: str) -> JobError:
+    """Type and message from the end of a traceback, as Python formats it."""
+    lines = traceback.rstrip().splitlines()
+    last_frame = max((n for n, line in enumerate(lines) if line.startswith('  File "')), default=-1)
+    told = last_frame + 1
+    while told < len(lines) - 1 and lines[told].startswith("    "):
+        told += 1
+    kind, _, message = "\n".join(lines[told:]).partition(": ")
+    return JobError(kind, message)

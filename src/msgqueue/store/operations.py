@@ -1,0 +1,128 @@
+"""What takes several steps: generators that yield steps, get their answers and return a value."""
+
+import base64
+import binascii
+import heapq
+import json
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any, TypeVar
+
+from msgqueue.errors import InvalidOption
+from msgqueue.jobs import Enqueued, JobInfo, JobSpec, JobStatus, Page
+from msgqueue.store import steps
+from msgqueue.store.steps import Row, Rows, Step
+
+R = TypeVar("R")
+Operation = Generator[Step[Any], Any, R]
+Anchor = tuple[str, str]
+
+CHUNK_JOBS = 500
+CHUNK_BYTES = 1 << 20  # a larger call keeps Redis from others for too long
+START: Anchor = ("", "")
+
+
+def enqueue_many(specs: Iterable[JobSpec]) -> Operation[int]:
+    """Enqueues any number of jobs, a bounded chunk at a time; how many were created.
+
+    A chunk is atomic, the whole is not. The same specs again enqueue nothing twice.
+    """
+    created = 0
+    for chunk in chunks(specs):
+        answers: tuple[Enqueued, ...] = yield steps.enqueue(chunk)
+        created += sum(answer.created for answer in answers)
+    return created
+
+
+def chunks(specs: Iterable[JobSpec]) -> Iterator[list[JobSpec]]:
+    """Specs in pieces that one call to Redis may carry."""
+    chunk: list[JobSpec] = []
+    size = 0
+    for spec in specs:
+        if chunk and (len(chunk) == CHUNK_JOBS or size + len(spec.data) > CHUNK_BYTES):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(spec)
+        size += len(spec.data)
+    if chunk:
+        yield chunk
+
+
+def jobs(
+    queues: Sequence[str],
+    status: JobStatus,
+    limit: int,
+    cursor: str | None = None,
+    offset: int = 0,
+) -> Operation[Page[JobInfo]]:
+    """One page of the jobs of a status over several queues, newest first in each.
+
+    Args:
+        cursor: where a former page ended; excludes `offset`.
+        offset: jobs to skip at the beginning.
+
+    Raises:
+        InvalidOption: the cursor is of no page of these queues and this status.
+    """
+    anchors = read_cursor(cursor, status) if cursor else dict.fromkeys(queues, START)
+    parts: dict[str, Rows] = {}
+    for queue in queues:
+        if queue in anchors:
+            parts[queue] = yield from rows(queue, status, limit + offset, anchors[queue])
+    merged = heapq.merge(*(part.rows for part in parts.values()), key=newest_first)
+    passed = list(islice(merged, offset + limit))
+    taken = {row.anchor for row in passed}
+    left = {
+        queue: place
+        for queue, part in parts.items()
+        if (place := resume(part, taken, anchors[queue])) is not None
+    }
+    next_cursor = write_cursor(left, status) if left else None
+    return Page(tuple(row.job for row in passed[offset:]), next_cursor)
+
+
+def rows(queue: str, status: JobStatus, limit: int, anchor: Anchor) -> Operation[Rows]:
+    """Rows of one queue; stopped jobs lie among the failed and are picked out."""
+    found: list[Row] = []
+    last: Anchor | None = anchor
+    while last is not None and len(found) < limit:
+        part: Rows = yield steps.page(queue, status, limit, last)
+        wanted = (r for r in part.rows if status != JobStatus.STOPPED or r.job.status == status)
+        found += wanted
+        last = part.last
+    return Rows(tuple(found), last)
+
+
+def resume(part: Rows, taken: set[Anchor], before: Anchor) -> Anchor | None:
+    """Where the next page of a queue begins; None when it has been shown to its end."""
+    shown = [row.anchor for row in part.rows if row.anchor in taken]
+    if len(shown) == len(part.rows):
+        return part.last
+    return shown[-1] if shown else before
+
+
+def newest_first(row: Row) -> float:
+    """Sort key: the newest of what has happened to a job, latest first."""
+    job = row.job
+    moments: tuple[datetime | None, ...] = (job.ended_at, job.started_at, job.enqueued_at)
+    moment = next((m for m in moments if m), job.created_at)
+    return -moment.timestamp() if moment else 0.0
+
+
+def write_cursor(anchors: dict[str, Anchor], status: JobStatus) -> str:
+    """An opaque text of where each queue goes on."""
+    raw = json.dumps([status.value, anchors], separators=(",", ":")).encode()
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def read_cursor(cursor: str, status: JobStatus) -> dict[str, Anchor]:
+    """Where each queue goes on."""
+    try:
+        raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        word, anchors = json.loads(raw)
+        if word != status.value:
+            raise ValueError(f"it belongs to the list of {word} jobs")
+        return {str(queue): (str(score), str(id)) for queue, (score, id) in anchors.items()}
+    except (ValueError, TypeError, AttributeError, binascii.Error, RecursionError) as error:
+        raise InvalidOption("cursor", cursor, "pass the next_cursor of the page before") from error

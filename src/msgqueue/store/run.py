@@ -1,0 +1,239 @@
+"""Drives steps and operations over real connections, sync and async, and classifies failures."""
+
+import asyncio
+import os
+import random
+import time
+from collections import deque
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+import redis
+from redis.asyncio import Redis as AsyncRedis
+from redis.connection import AbstractConnection
+
+from msgqueue.connection import Source
+from msgqueue.errors import MsgqueueError, QueueFull, RedisError, RedisRefused, RedisUnavailable
+from msgqueue.store.operations import Operation
+from msgqueue.store.steps import Step
+
+R = TypeVar("R")
+
+#: Seconds for which a caller's step is sent again while Redis is away.
+RETRY_FOR = 3.0
+
+#: Redis answers, and takes no writes for now. Some servers wrap the word inside another error.
+AWAY = (
+    "READONLY",
+    "MASTERDOWN",
+    "LOADING",
+    "MISCONF",
+    "NOREPLICAS",
+    "CLUSTERDOWN",
+    "TRYAGAIN",
+    "BUSY ",
+    "UNBLOCKED",
+)
+REFUSED = (redis.AuthenticationError, redis.exceptions.AuthorizationError)
+
+
+def failure(error: redis.RedisError | OSError, address: str) -> RedisError:
+    """What a failure of a call means to its caller."""
+    told = str(error) or type(error).__name__
+    if isinstance(error, redis.exceptions.OutOfMemoryError) or told.startswith("OOM "):
+        return QueueFull(address)
+    if isinstance(error, redis.exceptions.ReadOnlyError | redis.exceptions.BusyLoadingError):
+        return RedisUnavailable(address, told)
+    if isinstance(error, redis.ConnectionError | redis.TimeoutError | OSError):
+        if isinstance(error, REFUSED):
+            return RedisRefused(address, told)
+        return RedisUnavailable(address, told)
+    if any(word in told for word in AWAY):
+        return RedisUnavailable(address, told)
+    return RedisRefused(address, told)
+
+
+class Link:
+    """One connection of its own, over which one caller sends one step at a time."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._connection: AbstractConnection | None = None
+
+    def call(self, step: Step[R]) -> R:
+        """Send a step once and read its answer.
+
+        Raises:
+            RedisUnavailable: it may or may not have been done: call again with the same step.
+            QueueFull, RedisRefused: it was not done.
+        """
+        self.send(step)
+        return self.receive(step)
+
+    def send(self, step: Step[Any]) -> None:
+        """Send a step without waiting for its answer."""
+        self._command("EVALSHA", step.script.sha, step)
+
+    def receive(self, step: Step[R]) -> R:
+        """Read the answer to the step that was sent last."""
+        try:
+            raw = self._read()
+        except redis.exceptions.NoScriptError:
+            self._command("EVAL", step.script.text, step)
+            raw = self._read_or_fail()
+        except (redis.RedisError, OSError) as error:
+            raise self._failed(error) from error
+        return step.decode(raw)
+
+    def close(self) -> None:
+        """Drop the connection; the next call opens another."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.disconnect()
+
+    def _command(self, command: str, script: bytes, step: Step[Any]) -> None:
+        try:
+            if self._connection is None:
+                self._connection = self._source.connection()
+            self._connection.send_command(
+                command, script, len(step.keys), *step.keys, *step.args, check_health=False
+            )
+        except (redis.RedisError, OSError) as error:
+            raise self._failed(error) from error
+
+    def _read(self) -> Any:
+        if self._connection is None:
+            raise redis.ConnectionError("the connection was closed")
+        return self._connection.read_response()
+
+    def _read_or_fail(self) -> Any:
+        try:
+            return self._read()
+        except (redis.RedisError, OSError) as error:
+            raise self._failed(error) from error
+
+    def _failed(self, error: redis.RedisError | OSError) -> RedisError:
+        if not isinstance(error, redis.ResponseError):
+            self.close()  # an answer may still be under way
+        return failure(error, self._source.address)
+
+
+class Store:
+    """Runs steps for synchronous callers; may be shared by threads and used after a fork."""
+
+    def __init__(self, source: Source, retry_for: float = RETRY_FOR) -> None:
+        self._source = source
+        self._retry_for = retry_for
+        self._links: deque[Link] = deque()
+        self._process = os.getpid()
+
+    def run(self, step: Step[R]) -> R:
+        """Run a step. It is sent again while Redis is away: each is safe to repeat.
+
+        Raises:
+            RedisUnavailable: Redis stayed away; the step may or may not have been done.
+            QueueFull, RedisRefused: it was not done.
+        """
+        for pause in pauses(self._retry_for):
+            link = self._lease()
+            try:
+                answer = link.call(step)
+            except RedisUnavailable:
+                link.close()
+                if pause is None:
+                    raise
+                time.sleep(pause)
+            except BaseException:
+                link.close()
+                raise
+            else:
+                self._links.append(link)
+                return answer
+        raise AssertionError("pauses() ends with None")
+
+    def drive(self, operation: Operation[R]) -> R:
+        """Run an operation's steps to its end."""
+        try:
+            step = next(operation)
+            while True:
+                try:
+                    answer = self.run(step)
+                except MsgqueueError as error:
+                    step = operation.throw(error)
+                else:
+                    step = operation.send(answer)
+        except StopIteration as end:
+            value: R = end.value
+            return value
+
+    def close(self) -> None:
+        """Close the connections that nobody uses right now."""
+        while self._links:
+            self._links.pop().close()
+
+    def _lease(self) -> Link:
+        if self._process != os.getpid():  # a fork: the parent's sockets are not ours
+            self._links, self._process = deque(), os.getpid()
+        try:
+            return self._links.pop()
+        except IndexError:
+            return Link(self._source)
+
+
+class AsyncStore:
+    """Runs steps for asyncio callers on the event loop that runs; never blocks it."""
+
+    def __init__(self, source: Source, retry_for: float = RETRY_FOR) -> None:
+        self._source = source
+        self._retry_for = retry_for
+
+    async def run(self, step: Step[R]) -> R:
+        """Run a step, as `Store.run` does."""
+        client = self._source.async_client()
+        for pause in pauses(self._retry_for):
+            try:
+                return step.decode(await call(client, step))
+            except (redis.RedisError, OSError) as error:
+                failed = failure(error, self._source.address)
+                if pause is None or not isinstance(failed, RedisUnavailable):
+                    raise failed from error
+                await asyncio.sleep(pause)
+        raise AssertionError("pauses() ends with None")
+
+    async def drive(self, operation: Operation[R]) -> R:
+        """Run an operation's steps to its end."""
+        try:
+            step = next(operation)
+            while True:
+                try:
+                    answer = await self.run(step)
+                except MsgqueueError as error:
+                    step = operation.throw(error)
+                else:
+                    step = operation.send(answer)
+        except StopIteration as end:
+            value: R = end.value
+            return value
+
+
+async def call(client: AsyncRedis, step: Step[Any]) -> Any:
+    """Send a step once over a client's pool."""
+    rest = (len(step.keys), *step.keys, *step.args)
+    try:
+        return await client.execute_command("EVALSHA", step.script.sha, *rest)
+    except redis.exceptions.NoScriptError:
+        return await client.execute_command("EVAL", step.script.text, *rest)
+
+
+def pauses(seconds: float) -> Iterator[float | None]:
+    """Pauses between tries: none after the first, then longer ones with jitter; None at the end.
+
+    A first failure is most often a connection that died while it was idle.
+    """
+    end = time.monotonic() + seconds
+    yield 0.0
+    pause = 0.02
+    while time.monotonic() + pause < end:
+        yield pause * (0.5 + random.random() / 2)
+        pause = min(pause * 2, 0.5)
+    yield None

@@ -1,0 +1,60 @@
+-- beat(now_text, {worker, seq, state, current, working_time, succeeded, failed, #fields, field, value, ...,
+--   #entries, {queue, id, execution, long}...}...)
+-- The supervisor keeps its children registered and what they hold leased.
+-- A child whose key is gone is registered again whole; one that was declared dead is left alone.
+-- Entries marked long get rq's execution keys, by which rq's own cancel and delete find them.
+-- Answers a child: {closed, {lost execution...}, {execution to stop...}}.
+-- uses: clock, wip, workers
+redis.call('EXPIRE', MQ .. 'none', 1) -- first, so that full memory refuses none of what follows
+local now_text, time = ARGV[1], now()
+
+local function show_execution(id, execution, worker)
+  local key = RQ .. 'execution:' .. member(id, execution)
+  redis.call('HSETNX', key, 'created_at', score(time))
+  redis.call('HSET', key, 'id', execution, 'job_id', id, 'last_heartbeat', score(time), 'worker_name', worker)
+  redis.call('EXPIRE', key, LEASE)
+  redis.call('ZADD', RQ .. 'executions:' .. id, score(time + LEASE), execution)
+  redis.call('EXPIRE', RQ .. 'executions:' .. id, LEASE)
+end
+
+-- 'ok', 'lost' (not ours, deleted or cancelled by rq) or 'stop'.
+local function refresh(queue, id, execution, long, worker)
+  if not owns(queue, id, execution) then return 'lost' end
+  redis.call('ZADD', RQ .. 'wip:' .. queue, 'XX', score(time + LEASE), member(id, execution))
+  local f = redis.call('HMGET', RQ .. 'job:' .. id, 'status', 'mq_stop')
+  if not f[1] or f[1] == 'canceled' then return 'lost' end
+  if long then show_execution(id, execution, worker) end
+  return f[2] == execution and 'stop' or 'ok'
+end
+
+local answer, at = {}, 2
+while at <= #ARGV do
+  local worker, fields = ARGV[at], tonumber(ARGV[at + 7])
+  local key = RQ .. 'worker:' .. worker
+  local state = redis.call('HMGET', key, 'mq_seq', 'death')
+  local said = {state[2] and 1 or 0, {}, {}}
+  if not state[2] then
+    if not state[1] then enter(key, ARGV[at + 1], now_text, {unpack(ARGV, at + 8, at + 7 + fields)}) end
+    redis.call('HSET', key, 'last_heartbeat', now_text, 'state', ARGV[at + 2], 'current_job', ARGV[at + 3],
+      'current_job_working_time', ARGV[at + 4], 'total_working_time', ARGV[at + 4],
+      'successful_job_count', ARGV[at + 5], 'failed_job_count', ARGV[at + 6])
+    if ARGV[at + 3] == '' then redis.call('HDEL', key, 'current_job') end
+    redis.call('EXPIRE', key, WORKER_TTL)
+    redis.call('DEL', key .. ':executions')
+  end
+  at = at + 8 + fields
+  local entries = tonumber(ARGV[at])
+  for entry = at + 1, at + entries * 4, 4 do
+    local queue, id, execution, long = ARGV[entry], ARGV[entry + 1], ARGV[entry + 2], ARGV[entry + 3] == '1'
+    local ok, verdict = pcall(refresh, queue, id, execution, long, worker)
+    if ok and verdict == 'lost' then table.insert(said[2], execution) end
+    if ok and verdict == 'stop' then table.insert(said[3], execution) end
+    if ok and verdict ~= 'lost' and long then
+      redis.call('SADD', key .. ':executions', member(id, execution))
+      redis.call('EXPIRE', key .. ':executions', WORKER_TTL)
+    end
+  end
+  at = at + 1 + entries * 4
+  answer[#answer + 1] = said
+end
+return answer

@@ -1,0 +1,21 @@
+-- cancel(id, now_text, failure_ttl)
+-- A job that waits is cancelled; one that was claimed is asked to stop.
+-- Answers {'canceled'}, {'stopping', queue, execution}, {'final', status} or {'missing'}.
+-- uses: clock, places
+local id = ARGV[1]
+local key = RQ .. 'job:' .. id
+local f = redis.call('HMGET', key, 'status', 'origin', 'mq_exec', 'worker_name', 'failure_ttl')
+if not f[1] or not f[2] then return {'missing'} end
+local place = place_of(id, f)
+if place == 'final' then return {'final', f[1]} end
+if place == 'claimed' or place == 'running' then
+  if place == 'claimed' then redis.call('HSET', key, 'mq_stop', f[3]) end
+  redis.call('PUBLISH', RQ .. 'pubsub:' .. (f[4] or ''), cjson.encode({command = 'stop-job', job_id = id}))
+  return {'stopping', f[2], f[3] or ''}
+end
+take_out(id, f[2])
+redis.call('HSET', key, 'status', 'canceled', 'ended_at', ARGV[2])
+redis.call('HDEL', key, 'mq_deaths')
+redis.call('EXPIRE', key, tonumber(f[5] or '') or ARGV[3])
+redis.call('ZADD', RQ .. 'canceled:' .. f[2], score(now()), id)
+return {'canceled'}

@@ -1,0 +1,25 @@
+-- Our children as rq's workers: the hash rq:worker:<name> and the sets that index it.
+
+local WORKER_TTL = 60
+
+local function enter(key, seq, now_text, fields) -- fields: name, value, ...
+  redis.call('HSET', key, 'mq_seq', seq, 'mq_reply', '', 'last_heartbeat', now_text, unpack(fields))
+  redis.call('EXPIRE', key, WORKER_TTL)
+  redis.call('SADD', RQ .. 'workers', key)
+  for at = 1, #fields, 2 do
+    if fields[at] == 'queues' then
+      for queue in string.gmatch(fields[at + 1], '[^,]+') do redis.call('SADD', RQ .. 'workers:' .. queue, key) end
+    end
+  end
+end
+
+local function leave(key, now_text)
+  local queues = redis.call('HGET', key, 'queues')
+  if queues then
+    redis.call('HSET', key, 'death', now_text)
+    redis.call('EXPIRE', key, WORKER_TTL)
+  end
+  redis.call('SREM', RQ .. 'workers', key)
+  for queue in string.gmatch(queues or '', '[^,]+') do redis.call('SREM', RQ .. 'workers:' .. queue, key) end
+  redis.call('DEL', key .. ':executions')
+end

@@ -1,0 +1,77 @@
+-- settle(worker, lane, now_text, default_max,
+--   #outcomes, {queue, id, execution, kind, value, started, ended, started_text, ended_text}...,
+--   #ended, {queue, id, execution, cause, reason, started, ended, started_text, ended_text}...,
+--   {queue, id, execution}...)
+-- The supervisor's account for a child that is dead: closes its lane, then records what ended, judges
+-- what ran by its cause, and gives back what it held or had been handed without knowing.
+-- KEYS[1]  the worker's hash
+-- Answers {requeued, failed, refused execution...}.
+-- uses: clock, wip, front, endings, damage, workers
+local worker_key, worker, lane, now_text, default_max = KEYS[1], ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local time = now()
+redis.call('EXPIRE', worker_key, 60) -- first, so that full memory refuses none of what follows
+
+-- Closed before all else: a call of the dead child that is still under way is refused.
+local lane_state = redis.call('HMGET', worker_key, 'mq_seq', 'mq_reply')
+leave(worker_key, now_text)
+
+local at = 5
+local function next_runs()
+  local runs, amount = {}, tonumber(ARGV[at])
+  at = at + 1
+  for _ = 1, amount do
+    runs[#runs + 1] = {
+      queue = ARGV[at], id = ARGV[at + 1], execution = ARGV[at + 2], how = ARGV[at + 3], value = ARGV[at + 4],
+      started = tonumber(ARGV[at + 5]), ended = tonumber(ARGV[at + 6]),
+      started_text = ARGV[at + 7], ended_text = ARGV[at + 8], worker = worker, now = time,
+    }
+    at = at + 9
+  end
+  return runs
+end
+
+local answer = {0, 0}
+local function count(said, run)
+  if said == 'requeued' then answer[1] = answer[1] + 1
+  elseif said == 'failed' or said == 'stopped' then answer[2] = answer[2] + 1
+  elseif said == 'lost' then answer[#answer + 1] = run.execution end
+end
+
+for _, run in ipairs(next_runs()) do
+  local ok, said = pcall(report, run, run.how, run.value)
+  if ok then count(said, run) else set_aside(run.queue, run.id, run.execution, said) end
+end
+
+local held = {}
+local function judge(run)
+  if run.how == 'death' then return die(run, true, default_max, run.value) end
+  if run.how == 'stop' then
+    if not owns(run.queue, run.id, run.execution) then return 'lost' end
+    redis.call('HSET', RQ .. 'job:' .. run.id, 'mq_stop', run.execution)
+    return die(run, true, default_max, run.value)
+  end
+  if run.how == 'drain' then
+    held[#held + 1] = {run.queue, run.id, run.execution}
+    return 'requeued'
+  end
+  local retries = look(run.id).retries_left > 0
+  local said = report(run, 'error', run.value) -- a limit: an ordinary error
+  return said ~= '' and said or retries and 'requeued' or 'failed'
+end
+for _, run in ipairs(next_runs()) do
+  local ok, said = pcall(judge, run)
+  if ok then count(said, run) else set_aside(run.queue, run.id, run.execution, said) end
+end
+
+while at <= #ARGV do
+  held[#held + 1] = {ARGV[at], ARGV[at + 1], ARGV[at + 2]}
+  at = at + 3
+end
+-- The answer that the child never read.
+if lane_state[1] then
+  for kind, queue, id in string.gmatch(lane_state[2] or '', '(%l)([^\n]*)\n([^\n]*)\n') do
+    if kind == 'c' then held[#held + 1] = {queue, id, lane .. '.' .. lane_state[1]} end
+  end
+end
+answer[1] = answer[1] + give_back(held, now_text)
+return answer

@@ -1,0 +1,42 @@
+-- sweep(token, now_text, default_max, reason)
+-- Puts right what nobody refreshes any more: each such execution is a death of its process.
+-- Only for the holder of the upkeep lock, once that is HOLD seconds old: after an outage the living
+-- beat first.
+-- KEYS[1]  the upkeep lock
+-- Answers {state, requeued, failed, gone, more}; state '' or 'not leader', 'waiting'.
+-- uses: clock, wip, front, endings, damage
+local OLD, HOLD, PAGE = 8, 4, 100
+local held = redis.call('HMGET', KEYS[1], 'token', 'since')
+if held[1] ~= ARGV[1] then return {'not leader', 0, 0, 0, 0} end
+local time = now()
+if time - tonumber(held[2]) < HOLD then return {'waiting', 0, 0, 0, 0} end
+redis.call('EXPIRE', MQ .. 'none', 1) -- first, so that full memory refuses none of what follows
+
+local answer = {'', 0, 0, 0, 0}
+local function bury(queue, name)
+  local id, execution = string.match(name, '^(.*):(%x+%.%d+)$')
+  if not id then return end -- rq's own
+  local run = {queue = queue, id = id, execution = execution, now = time, started = time, ended = time,
+    started_text = '', ended_text = ARGV[2], worker = redis.pcall('HGET', RQ .. 'job:' .. id, 'worker_name')}
+  if type(run.worker) ~= 'string' then run.worker = '' end
+  local ok, said = pcall(die, run, true, tonumber(ARGV[3]), ARGV[4])
+  if not ok then
+    set_aside(queue, id, execution, said)
+    said = 'failed'
+  end
+  local slot = said == 'requeued' and 2 or said == 'failed' and 3 or 4
+  answer[slot] = answer[slot] + 1
+end
+
+for _, list in ipairs(redis.call('SMEMBERS', RQ .. 'queues')) do
+  local queue = string.sub(list, #RQ + 7)
+  local wip = RQ .. 'wip:' .. queue
+  local function pass(names)
+    for _, name in ipairs(names) do bury(queue, name) end
+    if #names == PAGE then answer[5] = 1 end
+  end
+  pass(redis.call('ZRANGEBYSCORE', wip, '-inf', '(' .. score(time + LEASE - OLD), 'LIMIT', 0, PAGE))
+  -- Refreshed in the future: the clock went back.
+  pass(redis.call('ZRANGEBYSCORE', wip, '(' .. score(time + LEASE + 1), '+inf', 'LIMIT', 0, PAGE))
+end
+return answer

@@ -1,0 +1,534 @@
+"""The steps of the protocol: one function a step, which does no I/O and returns what to call.
+
+Each changes the state of jobs in one Lua script, so that no crash can fall between its parts. The
+script's file says what it reads, decides and writes.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
+
+from msgqueue.errors import DamagedJob
+from msgqueue.jobs import Claimed, Enqueued, JobError, JobInfo, JobSpec, JobStatus, Outcome, StoredResult
+from msgqueue.settings import DEFAULT_FAILURE_TTL, DEFAULT_MAX_DELIVERIES, DEFAULT_TIMEOUT
+from msgqueue.store import keys
+from msgqueue.store.codec import (
+    INFO_FIELDS,
+    error_of,
+    job_fields,
+    job_info,
+    pack_traceback,
+    pack_value,
+    stored_result,
+    text,
+    unix_text,
+)
+from msgqueue.store.script import Script, script
+
+R = TypeVar("R")
+Arg = str | bytes | int | float
+
+LOST = (
+    "WorkerDied: the process that ran this job died, or was out of touch for longer than its lease,"
+    " as often as max_deliveries allows"
+)
+
+#: The place in which jobs of a status lie: what stands between rq's prefix and the queue's name.
+PLACES = {
+    JobStatus.QUEUED: "queue",
+    JobStatus.STARTED: "wip",
+    JobStatus.SCHEDULED: "scheduled",
+    JobStatus.DEFERRED: "deferred",
+    JobStatus.FINISHED: "finished",
+    JobStatus.FAILED: "failed",
+    JobStatus.STOPPED: "failed",
+    JobStatus.CANCELED: "canceled",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step(Generic[R]):
+    """One call to Redis: a script, its keys and arguments, and how its answer is read."""
+
+    script: Script
+    keys: Sequence[str]
+    args: Sequence[Arg]
+    decode: Callable[[Any], R]
+
+
+class Lane(NamedTuple):
+    """One child, as a sender of one call at a time."""
+
+    id: str  # 12 random hex digits
+    worker: str  # its rq worker name, which ends with the id
+
+
+class Entry(NamedTuple):
+    """One claimed job in the place of claimed jobs."""
+
+    queue: str
+    id: str
+    execution: str
+
+
+class Worker(NamedTuple):
+    """What rq shows of a worker."""
+
+    queues: tuple[str, ...]
+    pid: int
+    hostname: str
+    ip_address: str
+    version: str
+    python_version: str
+    birth: str
+
+    def fields(self) -> list[Arg]:
+        """The hash's fields, flat."""
+        shown: list[Arg] = ["queues", ",".join(self.queues)]
+        for name in ("birth", "pid", "hostname", "ip_address", "version", "python_version"):
+            shown += (name, getattr(self, name))
+        return shown
+
+
+class Worked(NamedTuple):
+    """What a report and claim was answered.
+
+    `state`: "" done; "missing" the worker is not registered: call again after the next beat; "dead"
+    the lane is closed: end; "old" a later call was answered before.
+    """
+
+    state: Literal["", "missing", "dead", "old"]
+    refused: tuple[str, ...]  # executions that were taken over meanwhile
+    claimed: tuple[Claimed, ...]
+
+
+class Ended(NamedTuple):
+    """A run that its process could not report, judged by its supervisor."""
+
+    queue: str
+    id: str
+    execution: str
+    cause: Literal["death", "timeout", "memory", "stop", "drain"]
+    reason: str
+    started: float
+    ended: float
+
+
+class Settled(NamedTuple):
+    """What became of a dead child's jobs."""
+
+    requeued: int
+    failed: int
+    refused: tuple[str, ...]
+
+
+class Beat(NamedTuple):
+    """One child in its supervisor's beat.
+
+    `seq`: the last answered call of its lane. `running`: the executions that have run for over a
+    second. `current`: the id of the job that runs, "" for none.
+    """
+
+    lane: Lane
+    worker: Worker
+    seq: int
+    entries: Sequence[Entry]
+    running: frozenset[str] = frozenset()
+    current: str = ""
+    succeeded: int = 0
+    failed: int = 0
+    working_time: float = 0.0
+
+
+class Beaten(NamedTuple):
+    """What a beat says of one child, in executions."""
+
+    closed: bool  # it was declared dead: end it
+    lost: frozenset[str]
+    stop: frozenset[str]
+
+
+class Swept(NamedTuple):
+    """What a sweep did. `state`: "" done; "waiting" for the lock's age; "not leader"."""
+
+    state: Literal["", "waiting", "not leader"]
+    requeued: int
+    failed: int
+    gone: int
+    more: bool
+
+
+class Promoted(NamedTuple):
+    """What became of due jobs. `busy`: a plain rq scheduler minds this queue."""
+
+    busy: bool
+    moved: int
+    next_due: float | None
+
+
+class Cancelled(NamedTuple):
+    """What a cancel met: `status` is None for an unknown job; `entry` is the run asked to stop."""
+
+    status: JobStatus | None
+    stopping: bool = False
+
+
+class Row(NamedTuple):
+    """One job of a page, with what a further page needs to begin behind it."""
+
+    job: JobInfo
+    anchor: tuple[str, str]  # score, id
+
+
+class Rows(NamedTuple):
+    """Part of one place. `last` is where a further page begins; None at the end."""
+
+    rows: tuple[Row, ...]
+    last: tuple[str, str] | None
+
+
+class Stored(NamedTuple):
+    """One job as read: its info and the newest entry of its result stream."""
+
+    info: JobInfo
+    result: StoredResult | None
+
+
+class WorkerInfo(NamedTuple):
+    """A registered worker, ours or plain rq's."""
+
+    name: str
+    fields: dict[str, str]
+
+
+def enqueue(specs: Sequence[JobSpec]) -> Step[tuple[Enqueued, ...]]:
+    """Creates jobs; an id that is alive is left as it is, the very same call again changes nothing.
+
+    The caller bounds the number: 500 jobs or 1 MiB a call.
+    """
+    args: list[Arg] = []
+    for spec in specs:
+        fields = job_fields(spec)
+        place = "at" if spec.due is not None else "front" if spec.front else "back"
+        args += (spec.id, spec.queue, place, spec.due or 0, int(spec.unique), fields[1], "")
+        args.append(len(fields))
+        args += fields
+
+    def decode(raw: list[Any]) -> tuple[Enqueued, ...]:
+        pairs = zip(specs, raw[::2], raw[1::2], strict=True)
+        return tuple(Enqueued(s.id, bool(made), JobStatus(text(word))) for s, made, word in pairs)
+
+    return Step(script("enqueue"), (), args, decode)
+
+
+def work(
+    lane: Lane,
+    seq: int,
+    outcomes: Sequence[Outcome],
+    queues: Sequence[str],
+    count: int,
+    now_text: str,
+) -> Step[Worked]:
+    """Reports outcomes and claims up to `count` jobs (at most 64 a queue) in the queues' order.
+
+    The same seq again answers with the same jobs. `now_text` is rq's text of the time, shown as the
+    jobs' begin until their report corrects it.
+    """
+    args: list[Arg] = [lane.worker, seq, lane.id, count, now_text, len(queues), *queues]
+    args.append(len(outcomes))
+    for outcome in outcomes:
+        args += _outcome(outcome)
+    return Step(script("work"), (keys.worker(lane.worker),), args, _worked)
+
+
+def _outcome(outcome: Outcome) -> tuple[Arg, ...]:
+    queue, id, execution, kind, value, started, ended = outcome
+    if kind == "ok":
+        value = pack_value(value)
+    elif kind == "error":
+        value = pack_traceback(value)
+    texts = unix_text(started), unix_text(ended)
+    return (queue, id, execution, kind, value, started, ended, *texts)
+
+
+def _worked(raw: list[Any]) -> Worked:
+    first = 2 + raw[1]
+    refused = tuple(text(execution) for execution in raw[2:first])
+    return Worked(raw[0].decode(), refused, tuple(map(_claimed, raw[first:])))
+
+
+def _claimed(row: list[bytes]) -> Claimed:
+    queue, id, execution, data, timeout, retries, mq_retries, deaths, enqueued_at, ours = row
+    attempt = 1
+    if retries or mq_retries or deaths:
+        attempt += int(retries or 0) + int(mq_retries or 0) + int(deaths or 0)
+    return Claimed(
+        queue.decode(),
+        id.decode(),
+        execution.decode(),
+        data,
+        int(float(timeout)) if timeout else DEFAULT_TIMEOUT,
+        attempt,
+        enqueued_at.decode(),
+        not ours,
+    )
+
+
+def register(lane: Lane, worker: Worker, now_text: str) -> Step[bool]:
+    """Shows a child as an rq worker and opens its lane."""
+    args: list[Arg] = [lane.worker, 0, now_text, *worker.fields(), "state", "idle"]
+    return Step(script("register"), (keys.worker(lane.worker),), args, bool)
+
+
+def unregister(lane: Lane, now_text: str) -> Step[bool]:
+    """A child has ended in order, holding nothing."""
+    return Step(script("unregister"), (keys.worker(lane.worker),), (now_text,), bool)
+
+
+def release(entries: Sequence[Entry], now_text: str) -> Step[int]:
+    """Claimed jobs that did not begin go back to the front of their queues, nothing counted."""
+    args: list[Arg] = [now_text]
+    for entry in entries:
+        args += entry
+    return Step(script("release"), (), args, int)
+
+
+def settle(
+    lane: Lane,
+    outcomes: Sequence[Outcome],
+    ended: Sequence[Ended],
+    held: Sequence[Entry],
+    now_text: str,
+    max_deliveries: int = DEFAULT_MAX_DELIVERIES,
+) -> Step[Settled]:
+    """The account of a dead child: what it ended, what it ran, what it held. Closes its lane."""
+    args: list[Arg] = [lane.worker, lane.id, now_text, max_deliveries, len(outcomes)]
+    for outcome in outcomes:
+        args += _outcome(outcome)
+    args.append(len(ended))
+    for queue, id, execution, cause, reason, started, at in ended:
+        texts = unix_text(started), unix_text(at)
+        why = pack_traceback(reason.encode())
+        args += (queue, id, execution, cause, why, started, at, *texts)
+    for entry in held:
+        args += entry
+    return Step(script("settle"), (keys.worker(lane.worker),), args, _settled)
+
+
+def _settled(raw: list[Any]) -> Settled:
+    return Settled(raw[0], raw[1], tuple(text(execution) for execution in raw[2:]))
+
+
+def beat(beats: Sequence[Beat], now_text: str) -> Step[tuple[Beaten, ...]]:
+    """Keeps children registered and their jobs leased; answers what was lost or shall stop."""
+    args: list[Arg] = [now_text]
+    for one in beats:
+        fields = one.worker.fields()
+        state = "busy" if one.current else "idle"
+        args += (one.lane.worker, one.seq, state, one.current, one.working_time)
+        args += (one.succeeded, one.failed, len(fields), *fields, len(one.entries))
+        for entry in one.entries:
+            args += (*entry, int(entry.execution in one.running))
+    return Step(script("beat"), (), args, _beaten)
+
+
+def _beaten(raw: list[Any]) -> tuple[Beaten, ...]:
+    return tuple(
+        Beaten(bool(closed), frozenset(map(text, lost)), frozenset(map(text, stop)))
+        for closed, lost, stop in raw
+    )
+
+
+def lead(token: str) -> Step[bool]:
+    """Takes or renews the upkeep lock: each second, by who wants to sweep."""
+    return Step(script("lead"), (f"{keys.MQ}upkeep",), (token,), bool)
+
+
+def sweep(
+    token: str, now_text: str, max_deliveries: int = DEFAULT_MAX_DELIVERIES
+) -> Step[Swept]:
+    """Puts right what nobody refreshed for 8 s; at most 100 jobs a queue."""
+    args: tuple[Arg, ...] = (token, now_text, max_deliveries, pack_traceback(LOST.encode()))
+
+    def decode(raw: list[Any]) -> Swept:
+        return Swept(raw[0].decode(), raw[1], raw[2], raw[3], bool(raw[4]))
+
+    return Step(script("sweep"), (f"{keys.MQ}upkeep",), args, decode)
+
+
+def promote(queue: str, holder: str, now_text: str) -> Step[Promoted]:
+    """Queues the due jobs of a queue, at most 100, unless a plain rq scheduler minds it."""
+
+    def decode(raw: list[Any]) -> Promoted:
+        return Promoted(raw[0] == b"busy", raw[1], float(raw[2]) if raw[2] else None)
+
+    return Step(script("promote"), (), (queue, holder, now_text), decode)
+
+
+def leave_promoting(queue: str, holder: str) -> Step[bool]:
+    """Gives a queue's scheduler lock back."""
+    return Step(script("unlock"), (f"{keys.RQ}scheduler-lock:{queue}",), (holder,), bool)
+
+
+def handover(now_text: str) -> Step[int]:
+    """Queues dependents of jobs that have ended, at most 100; how many."""
+    return Step(script("handover"), (), (now_text,), int)
+
+
+def trim(queue: str) -> Step[int]:
+    """Drops what has expired from a queue's registries; how many ids."""
+    return Step(script("trim"), (), (queue,), int)
+
+
+def stop(job_id: str) -> Step[Entry | None]:
+    """Asks for the end of a job's execution; which, None if none of ours has it."""
+
+    def decode(raw: list[bytes] | None) -> Entry | None:
+        return Entry(text(raw[0]), job_id, text(raw[1])) if raw else None
+
+    return Step(script("stop"), (), (job_id,), decode)
+
+
+def cancel(job_id: str, now_text: str) -> Step[Cancelled]:
+    """Cancels a job that waits; asks a claimed one to stop; leaves a final one."""
+
+    def decode(raw: list[bytes]) -> Cancelled:
+        match raw[0]:
+            case b"missing":
+                return Cancelled(None)
+            case b"stopping":
+                return Cancelled(JobStatus.STARTED, stopping=True)
+            case b"canceled":
+                return Cancelled(JobStatus.CANCELED)
+        return Cancelled(JobStatus(text(raw[1])))
+
+    return Step(script("cancel"), (), (job_id, now_text, DEFAULT_FAILURE_TTL), decode)
+
+
+def requeue(job_id: str, now_text: str) -> Step[JobStatus | None]:
+    """Runs a final job once more: queued. Another status: refused. None: no such job."""
+    return Step(script("requeue"), (), (job_id, now_text), _status)
+
+
+def delete(job_id: str) -> Step[Literal["deleted", "refused", "missing"]]:
+    """Removes a job that does not run, with all that belongs to it."""
+    return Step(script("delete"), (), (job_id,), lambda raw: raw[0].decode())
+
+
+def _status(raw: list[bytes]) -> JobStatus | None:
+    if raw[0] == b"missing":
+        return None
+    return JobStatus(text(raw[-1]))
+
+
+def counts(queues: Sequence[str]) -> Step[dict[str, dict[JobStatus, int]]]:
+    """How many jobs lie in each place of each queue; stopped ones count as failed."""
+    places = (
+        JobStatus.QUEUED,
+        JobStatus.STARTED,
+        JobStatus.SCHEDULED,
+        JobStatus.DEFERRED,
+        JobStatus.FINISHED,
+        JobStatus.FAILED,
+        JobStatus.CANCELED,
+    )
+
+    def decode(raw: list[list[int]]) -> dict[str, dict[JobStatus, int]]:
+        return {q: dict(zip(places, row, strict=True)) for q, row in zip(queues, raw, strict=True)}
+
+    return Step(script("counts"), (), queues, decode)
+
+
+def waiting(queues: Sequence[str]) -> Step[dict[str, int]]:
+    """How many ids wait in each queue."""
+    return Step(
+        script("waiting"), (), queues, lambda raw: dict(zip(queues, raw, strict=True))
+    )
+
+
+def page(
+    queue: str,
+    status: JobStatus,
+    limit: int,
+    anchor: tuple[str, str] = ("", ""),
+    offset: int = 0,
+) -> Step[Rows]:
+    """Part of one place of one queue, newest first; a job that cannot be read is left out.
+
+    It begins behind `anchor`; where that is empty, `offset` rows are skipped.
+    """
+    failed = PLACES[status] == "failed"
+    args: list[Arg] = [PLACES[status], queue, *anchor, offset, limit, int(failed), *INFO_FIELDS]
+
+    def decode(raw: list[Any]) -> Rows:
+        last = (text(raw[-1][1]), text(raw[-1][0])) if len(raw) == limit else None
+        return Rows(tuple(row for row in map(_row, raw) if row), last)
+
+    return Step(script("page"), (), args, decode)
+
+
+def _row(raw: list[Any]) -> Row | None:
+    job_id, score, values, entry = raw
+    name = text(job_id)
+    try:
+        return Row(job_info(name, values, _error(_result(entry))), (text(score), name))
+    except DamagedJob:
+        return None
+
+
+def _result(entry: list[bytes] | None) -> StoredResult | None:
+    try:
+        return stored_result(entry) if entry else None
+    except ValueError:
+        return None
+
+
+def _error(result: StoredResult | None) -> JobError | None:
+    if result is None or result.kind == "ok" or not result.traceback:
+        return None
+    return error_of(result.traceback)
+
+
+def read(job_id: str) -> Step[Stored | None]:
+    """One job and its newest result; None if there is no such job.
+
+    Raises, when its answer is read:
+        DamagedJob: its hash or its result cannot be read.
+    """
+
+    def decode(raw: list[Any] | None) -> Stored | None:
+        if not raw:
+            return None
+        values, entry = raw
+        try:
+            result = stored_result(entry) if entry else None
+        except ValueError as error:
+            raise DamagedJob(job_id, str(error)) from error
+        return Stored(job_info(job_id, values, _error(result)), result)
+
+    return Step(script("read"), (), (job_id, *INFO_FIELDS), decode)
+
+
+def results(job_ids: Sequence[str]) -> Step[tuple[StoredResult | None, ...]]:
+    """The newest result of each job; None where there is none, or none that can be read."""
+    return Step(script("results"), (), job_ids, lambda raw: tuple(map(_result, raw)))
+
+
+def save_meta(job_id: str, meta: bytes) -> Step[bool]:
+    """Writes a job's own notes; whether the job is there."""
+    return Step(script("save_meta"), (), (job_id, meta), bool)
+
+
+def workers() -> Step[tuple[WorkerInfo, ...]]:
+    """The registered workers."""
+
+    def decode(raw: list[Any]) -> tuple[WorkerInfo, ...]:
+        return tuple(_worker(key, fields) for key, fields in raw)
+
+    return Step(script("workers"), (), (), decode)
+
+
+def _worker(key: bytes, fields: list[bytes]) -> WorkerInfo:
+    name = text(key).removeprefix(keys.worker(""))
+    told = {text(k): text(v) for k, v in zip(fields[::2], fields[1::2], strict=True)}
+    return WorkerInfo(name, told)
