@@ -58,9 +58,7 @@ def jobs(
 ) -> Operation[Page[JobInfo]]:
     """One page of the jobs of a status over several queues, newest first in each.
 
-    Args:
-        cursor: where a former page ended; excludes `offset`.
-        offset: jobs to skip at the beginning.
+    `cursor` is where a former page ended; without one, `offset` jobs are skipped at the beginning.
 
     Raises:
         InvalidOption: the cursor is of no page of these queues and this status.
@@ -123,6 +121,6 @@ def read_cursor(cursor: str, status: JobStatus) -> dict[str, Anchor]:
         word, anchors = json.loads(raw)
         if word != status.value:
             raise ValueError(f"it belongs to the list of {word} jobs")
-        return {str(queue): (str(score), str(id)) for queue, (score, id) in anchors.items()}
+        return {str(queue): (str(score), str(last)) for queue, (score, last) in anchors.items()}
     except (ValueError, TypeError, AttributeError, binascii.Error, RecursionError) as error:
         raise InvalidOption("cursor", cursor, "pass the next_cursor of the page before") from error

@@ -4,11 +4,10 @@ import redis
 from rq import Queue
 from rq.exceptions import NoSuchJobError
 from rq.job import Job
-from rq.serializers import JSONSerializer, PickleSerializer
 
 from msgqueue.errors import JobNotFound
 
-SERIALIZERS = {"json": JSONSerializer, "pickle": PickleSerializer}
+SERIALIZERS = {"json": "rq.serializers.JSONSerializer", "pickle": "rq.serializers.PickleSerializer"}
 
 
 def rq_queue(name: str, client: redis.Redis, serializer: str) -> Queue:

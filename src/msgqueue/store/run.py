@@ -234,6 +234,6 @@ def pauses(seconds: float) -> Iterator[float | None]:
     yield 0.0
     pause = 0.02
     while time.monotonic() + pause < end:
-        yield pause * (0.5 + random.random() / 2)
+        yield pause * random.uniform(0.5, 1)  # noqa: S311  # jitter, no secret
         pause = min(pause * 2, 0.5)
     yield None

@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from msgqueue.errors import DamagedJob
-from msgqueue.jobs import Claimed, Enqueued, JobError, JobInfo, JobSpec, JobStatus, Outcome, StoredResult
+from msgqueue.jobs import (
+    Claimed,
+    Enqueued,
+    JobError,
+    JobInfo,
+    JobSpec,
+    JobStatus,
+    Outcome,
+    StoredResult,
+)
 from msgqueue.settings import DEFAULT_FAILURE_TTL, DEFAULT_MAX_DELIVERIES, DEFAULT_TIMEOUT
 from msgqueue.store import keys
 from msgqueue.store.codec import (
@@ -70,6 +79,11 @@ class Entry(NamedTuple):
     id: str
     execution: str
 
+    @property
+    def member(self) -> str:
+        """Its name in the place of claimed jobs, by which answers speak of it."""
+        return f"{self.id}:{self.execution}"
+
 
 class Worker(NamedTuple):
     """What rq shows of a worker."""
@@ -98,7 +112,7 @@ class Worked(NamedTuple):
     """
 
     state: Literal["", "missing", "dead", "old"]
-    refused: tuple[str, ...]  # executions that were taken over meanwhile
+    refused: tuple[str, ...]  # members that were taken over meanwhile
     claimed: tuple[Claimed, ...]
 
 
@@ -125,7 +139,7 @@ class Settled(NamedTuple):
 class Beat(NamedTuple):
     """One child in its supervisor's beat.
 
-    `seq`: the last answered call of its lane. `running`: the executions that have run for over a
+    `seq`: the last answered call of its lane. `running`: the members that have run for over a
     second. `current`: the id of the job that runs, "" for none.
     """
 
@@ -141,7 +155,7 @@ class Beat(NamedTuple):
 
 
 class Beaten(NamedTuple):
-    """What a beat says of one child, in executions."""
+    """What a beat says of one child, in members (`Entry.member`)."""
 
     closed: bool  # it was declared dead: end it
     lost: frozenset[str]
@@ -242,13 +256,13 @@ def work(
 
 
 def _outcome(outcome: Outcome) -> tuple[Arg, ...]:
-    queue, id, execution, kind, value, started, ended = outcome
+    queue, job_id, execution, kind, value, started, ended = outcome
     if kind == "ok":
         value = pack_value(value)
     elif kind == "error":
         value = pack_traceback(value)
     texts = unix_text(started), unix_text(ended)
-    return (queue, id, execution, kind, value, started, ended, *texts)
+    return (queue, job_id, execution, kind, value, started, ended, *texts)
 
 
 def _worked(raw: list[Any]) -> Worked:
@@ -258,13 +272,13 @@ def _worked(raw: list[Any]) -> Worked:
 
 
 def _claimed(row: list[bytes]) -> Claimed:
-    queue, id, execution, data, timeout, retries, mq_retries, deaths, enqueued_at, ours = row
+    queue, job_id, execution, data, timeout, retries, mq_retries, deaths, enqueued_at, ours = row
     attempt = 1
     if retries or mq_retries or deaths:
         attempt += int(retries or 0) + int(mq_retries or 0) + int(deaths or 0)
     return Claimed(
         queue.decode(),
-        id.decode(),
+        job_id.decode(),
         execution.decode(),
         data,
         int(float(timeout)) if timeout else DEFAULT_TIMEOUT,
@@ -306,10 +320,10 @@ def settle(
     for outcome in outcomes:
         args += _outcome(outcome)
     args.append(len(ended))
-    for queue, id, execution, cause, reason, started, at in ended:
+    for queue, job_id, execution, cause, reason, started, at in ended:
         texts = unix_text(started), unix_text(at)
         why = pack_traceback(reason.encode())
-        args += (queue, id, execution, cause, why, started, at, *texts)
+        args += (queue, job_id, execution, cause, why, started, at, *texts)
     for entry in held:
         args += entry
     return Step(script("settle"), (keys.worker(lane.worker),), args, _settled)
@@ -328,7 +342,7 @@ def beat(beats: Sequence[Beat], now_text: str) -> Step[tuple[Beaten, ...]]:
         args += (one.lane.worker, one.seq, state, one.current, one.working_time)
         args += (one.succeeded, one.failed, len(fields), *fields, len(one.entries))
         for entry in one.entries:
-            args += (*entry, int(entry.execution in one.running))
+            args += (*entry, int(entry.member in one.running))
     return Step(script("beat"), (), args, _beaten)
 
 
@@ -344,9 +358,7 @@ def lead(token: str) -> Step[bool]:
     return Step(script("lead"), (f"{keys.MQ}upkeep",), (token,), bool)
 
 
-def sweep(
-    token: str, now_text: str, max_deliveries: int = DEFAULT_MAX_DELIVERIES
-) -> Step[Swept]:
+def sweep(token: str, now_text: str, max_deliveries: int = DEFAULT_MAX_DELIVERIES) -> Step[Swept]:
     """Puts right what nobody refreshed for 8 s; at most 100 jobs a queue."""
     args: tuple[Arg, ...] = (token, now_text, max_deliveries, pack_traceback(LOST.encode()))
 
@@ -441,9 +453,7 @@ def counts(queues: Sequence[str]) -> Step[dict[str, dict[JobStatus, int]]]:
 
 def waiting(queues: Sequence[str]) -> Step[dict[str, int]]:
     """How many ids wait in each queue."""
-    return Step(
-        script("waiting"), (), queues, lambda raw: dict(zip(queues, raw, strict=True))
-    )
+    return Step(script("waiting"), (), queues, lambda raw: dict(zip(queues, raw, strict=True)))
 
 
 def page(

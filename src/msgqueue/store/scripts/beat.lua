@@ -3,7 +3,7 @@
 -- The supervisor keeps its children registered and what they hold leased.
 -- A child whose key is gone is registered again whole; one that was declared dead is left alone.
 -- Entries marked long get rq's execution keys, by which rq's own cancel and delete find them.
--- Answers a child: {closed, {lost execution...}, {execution to stop...}}.
+-- Answers a child: {closed, {lost member...}, {member to stop...}}.
 -- uses: clock, wip, workers
 redis.call('EXPIRE', MQ .. 'none', 1) -- first, so that full memory refuses none of what follows
 local now_text, time = ARGV[1], now()
@@ -47,8 +47,8 @@ while at <= #ARGV do
   for entry = at + 1, at + entries * 4, 4 do
     local queue, id, execution, long = ARGV[entry], ARGV[entry + 1], ARGV[entry + 2], ARGV[entry + 3] == '1'
     local ok, verdict = pcall(refresh, queue, id, execution, long, worker)
-    if ok and verdict == 'lost' then table.insert(said[2], execution) end
-    if ok and verdict == 'stop' then table.insert(said[3], execution) end
+    if ok and verdict == 'lost' then table.insert(said[2], member(id, execution)) end
+    if ok and verdict == 'stop' then table.insert(said[3], member(id, execution)) end
     if ok and verdict ~= 'lost' and long then
       redis.call('SADD', key .. ':executions', member(id, execution))
       redis.call('EXPIRE', key .. ':executions', WORKER_TTL)

@@ -5,7 +5,7 @@
 -- The supervisor's account for a child that is dead: closes its lane, then records what ended, judges
 -- what ran by its cause, and gives back what it held or had been handed without knowing.
 -- KEYS[1]  the worker's hash
--- Answers {requeued, failed, refused execution...}.
+-- Answers {requeued, failed, refused member...}.
 -- uses: clock, wip, front, endings, damage, workers
 local worker_key, worker, lane, now_text, default_max = KEYS[1], ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local time = now()
@@ -34,7 +34,7 @@ local answer = {0, 0}
 local function count(said, run)
   if said == 'requeued' then answer[1] = answer[1] + 1
   elseif said == 'failed' or said == 'stopped' then answer[2] = answer[2] + 1
-  elseif said == 'lost' then answer[#answer + 1] = run.execution end
+  elseif said == 'lost' then answer[#answer + 1] = member(run.id, run.execution) end
 end
 
 for _, run in ipairs(next_runs()) do

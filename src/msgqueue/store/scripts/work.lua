@@ -2,7 +2,7 @@
 --      {queue, id, execution, kind, value, started, ended, started_text, ended_text}...)
 -- Reports what a child has ended and claims its next jobs, in one step.
 -- KEYS[1]  the worker's hash: `death` closes the lane, `mq_seq` is its last call, `mq_reply` the answer
--- Answers {state, #refused, refused execution..., {queue, id, execution, data, timeout, retries,
+-- Answers {state, #refused, refused member..., {queue, id, execution, data, timeout, retries,
 --   mq_retries, mq_deaths, enqueued_at, ours}...}; state: '', 'missing', 'dead', 'old'.
 -- uses: clock, wip, front, endings, damage
 local worker_key, worker, seq, lane = KEYS[1], ARGV[1], tonumber(ARGV[2]), ARGV[3]
@@ -50,8 +50,8 @@ for _ = 1, outcomes do
   local ok, said = pcall(report, run, ARGV[at + 3], ARGV[at + 4])
   if not ok then set_aside(run.queue, run.id, run.execution, said) end
   if said == 'lost' then
-    answer[#answer + 1] = run.execution
-    reply[#reply + 1] = 'r\n' .. run.execution .. '\n'
+    answer[#answer + 1] = member(run.id, run.execution)
+    reply[#reply + 1] = 'r\n' .. answer[#answer] .. '\n'
     answer[2] = answer[2] + 1
   end
   at = at + 9

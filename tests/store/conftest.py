@@ -1,0 +1,112 @@
+"""Ways to drive the steps by hand, as a child and its supervisor would."""
+
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+
+import pytest
+
+from msgqueue.connection import Source
+from msgqueue.jobs import Claimed, JobSpec, Outcome
+from msgqueue.store import steps
+from msgqueue.store.codec import time_text
+from msgqueue.store.run import Store
+from msgqueue.store.steps import Lane, Worker
+
+Spec = Callable[..., JobSpec]
+
+
+def now_text() -> str:
+    return time_text(datetime.now(UTC))
+
+
+@pytest.fixture
+def store(source: Source) -> Iterator[Store]:
+    store = Store(source)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def spec() -> Spec:
+    """Makes a spec of a function that rq, too, can import and run: `operator.add(1, 2)`."""
+    number = count()
+
+    def make(job_id: str | None = None, **changes: Any) -> JobSpec:
+        base = JobSpec(
+            id=job_id or f"job-{next(number)}",
+            task="add",
+            queue="default",
+            data=b'["operator.add", null, [1, 2], {}]',
+            description="operator.add(1, 2)",
+            timeout=30,
+            created_at=datetime.now(UTC),
+        )
+        return replace(base, **changes)
+
+    return make
+
+
+class Child:
+    """One registered lane."""
+
+    def __init__(self, store: Store, queues: tuple[str, ...] = ("default",)) -> None:
+        self.store, self.queues, self.seq = store, queues, 0
+        name = secrets.token_hex(6)
+        self.lane = Lane(name, f"test.{name}")
+        self.worker = Worker(queues, 4242, "here", "127.0.0.1", "0", "3", now_text())
+        store.run(steps.register(self.lane, self.worker, now_text()))
+
+    def work(self, *outcomes: Outcome, claim: int = 1, again: bool = False) -> steps.Worked:
+        self.seq += not again
+        return self.store.run(
+            steps.work(self.lane, self.seq, outcomes, self.queues, claim, now_text())
+        )
+
+    def claim(self, count: int = 1) -> tuple[Claimed, ...]:
+        return self.work(claim=count).claimed
+
+    def beat(self, *entries: steps.Entry, **more: Any) -> steps.Beaten:
+        beat = steps.Beat(self.lane, self.worker, self.seq, entries, **more)
+        return self.store.run(steps.beat([beat], now_text()))[0]
+
+    def settle(
+        self,
+        *,
+        outcomes: tuple[Outcome, ...] = (),
+        ended: tuple[steps.Ended, ...] = (),
+        held: tuple[steps.Entry, ...] = (),
+    ) -> steps.Settled:
+        return self.store.run(steps.settle(self.lane, outcomes, ended, held, now_text()))
+
+
+@pytest.fixture
+def child(store: Store) -> Child:
+    return Child(store)
+
+
+@pytest.fixture
+def new_child(store: Store) -> Callable[..., Child]:
+    return lambda *queues: Child(store, queues or ("default",))
+
+
+def ok(job: Claimed, value: bytes = b"3") -> Outcome:
+    return Outcome(job.queue, job.id, job.execution, "ok", value, time.time(), time.time())
+
+
+def error(job: Claimed, text: str = "ValueError: no") -> Outcome:
+    now = time.time()
+    return Outcome(job.queue, job.id, job.execution, "error", text.encode(), now, now)
+
+
+def died(job: Claimed, cause: Any = "death") -> steps.Ended:
+    now = time.time()
+    return steps.Ended(job.queue, job.id, job.execution, cause, "WorkerDied: signal 9", now, now)
+
+
+def entry(job: Claimed) -> steps.Entry:
+    return steps.Entry(job.queue, job.id, job.execution)
