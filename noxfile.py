@@ -1,11 +1,20 @@
 """The checks of this project, one session each: `nox -l` lists them."""
 
+from pathlib import Path
+
 import nox
 
-nox.options.sessions = ["lint", "types", "tests", "docs"]
+nox.options.sessions = ["lint", "types", "tests", "package", "docs"]
 nox.options.reuse_existing_virtualenvs = True
 
 TEST = ["-e", ".[dev]"]
+WHOLE = """
+from importlib.resources import files
+import msgqueue
+assert files("msgqueue").joinpath("py.typed").is_file()
+scripts = files("msgqueue.store").joinpath("scripts")
+assert any(entry.name.endswith(".lua") for entry in scripts.iterdir())
+"""
 
 
 def _install(session: nox.Session, *requirements: str) -> None:
@@ -34,6 +43,18 @@ def tests(session: nox.Session, rq: str) -> None:
     """The tests, on both lines of rq; arguments go to pytest."""
     _install(session, *TEST, f"rq=={rq}.*")
     session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """The wheel, as a user installs it, without any extra."""
+    wheels = session.create_tmp()
+    session.run("pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", wheels, ".", silent=True)
+    wheel = max(Path(wheels).glob("*.whl"), key=lambda path: path.stat().st_mtime)
+    _install(session, "--force-reinstall", str(wheel))
+    session.chdir(wheels)
+    session.run("python", "-c", WHOLE)
+    session.run("msgqueue", "--help", silent=True)
 
 
 @nox.session
