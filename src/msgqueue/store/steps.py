@@ -524,6 +524,11 @@ def results(job_ids: Sequence[str]) -> Step[tuple[StoredResult | None, ...]]:
     return Step(script("results"), (), job_ids, lambda raw: tuple(map(_result, raw)))
 
 
+def meta(job_id: str) -> Step[bytes | None]:
+    """A job's own notes as the serializer wrote them; None where there are none."""
+    return Step(script("meta"), (), (job_id,), lambda raw: raw)
+
+
 def save_meta(job_id: str, meta: bytes) -> Step[bool]:
     """Writes a job's own notes; whether the job is there."""
     return Step(script("save_meta"), (), (job_id, meta), bool)

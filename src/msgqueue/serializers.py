@@ -1,0 +1,58 @@
+"""Bytes of calls and results, as rq's two serializers write and read them."""
+
+import json
+import pickle
+from collections.abc import Callable
+from typing import Any, Final, Literal, NamedTuple
+
+from msgqueue.errors import ConfigurationError
+
+SerializerName = Literal["json", "pickle"]
+
+
+class Serializer(NamedTuple):
+    """One way to write values, under the name by which a TaskQueue chooses it.
+
+    Attributes:
+        name: `json` or `pickle`.
+        dumps: a value to bytes; raises TypeError, ValueError or RecursionError where it cannot.
+        loads: bytes to a value.
+    """
+
+    name: SerializerName
+    dumps: Callable[[Any], bytes]
+    loads: Callable[[bytes], Any]
+
+
+_ENCODER: Final = json.JSONEncoder(allow_nan=False)
+
+
+def _dump_json(value: Any) -> bytes:
+    """The bytes of rq's JSONSerializer; NaN and Infinity, which are no JSON, are refused."""
+    return _ENCODER.encode(value).encode()
+
+
+def _dump_pickle(value: Any) -> bytes:
+    try:
+        return pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
+    except (pickle.PicklingError, AttributeError) as error:
+        raise TypeError(str(error)) from error
+
+
+JSON: Final = Serializer("json", _dump_json, json.loads)
+PICKLE: Final = Serializer("pickle", _dump_pickle, pickle.loads)
+
+
+def serializer_named(name: str) -> Serializer:
+    """The serializer of that name.
+
+    Raises:
+        ConfigurationError: there is none of that name.
+    """
+    for known in (JSON, PICKLE):
+        if known.name == name:
+            return known
+    raise ConfigurationError(
+        f"serializer={name!r} is unknown: use 'json', or 'pickle' where every process that"
+        " can write to this Redis is trusted"
+    )
