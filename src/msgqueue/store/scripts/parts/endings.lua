@@ -135,7 +135,11 @@ end
 
 -- One outcome. Answers '', 'lost' (the execution is not the job's any more) or 'gone'.
 local function report(run, kind, value)
-  if not owns(run.queue, run.id, run.execution) then return 'lost' end
+  local long = kind ~= 'ok' or run.ended - run.started > 0.5
+  if not owns(run.queue, run.id, run.execution) then
+    if long then forget(run.queue, run.id, run.execution, long) end
+    return 'lost'
+  end
   local job = look(run.id)
   local answer = ''
   if is_gone(job) then
@@ -147,7 +151,7 @@ local function report(run, kind, value)
   else
     err(run, job, value)
   end
-  forget(run.queue, run.id, run.execution, kind ~= 'ok' or run.ended - run.started > 0.5)
+  forget(run.queue, run.id, run.execution, long)
   return answer
 end
 
@@ -186,11 +190,12 @@ end
 
 -- Jobs that were claimed and surely never began: to the front, nothing counted.
 local function give_back(entries, now_text) -- entries: {{queue, id, execution}, ...}
-  local by_queue, given = {}, 0
+  local by_queue, seen, given = {}, {}, 0
   for _, entry in ipairs(entries) do
     local queue, id, execution = entry[1], entry[2], entry[3]
     pcall(function()
-      if not owns(queue, id, execution) then return end
+      if seen[member(id, execution)] or not owns(queue, id, execution) then return end
+      seen[member(id, execution)] = true
       local job = look(id)
       if job.stop == execution and not is_gone(job) then
         cancel_ended({queue = queue, id = id, now = now(), ended_text = now_text}, job)

@@ -16,7 +16,8 @@ end
 -- The last write of every end of an execution. rq's own execution keys exist for long runs only.
 local function forget(queue, id, execution, long)
   if long then
-    redis.call('DEL', RQ .. 'execution:' .. member(id, execution), RQ .. 'executions:' .. id)
+    redis.call('DEL', RQ .. 'execution:' .. member(id, execution))
+    redis.call('ZREM', RQ .. 'executions:' .. id, execution)
   end
   redis.call('ZREM', RQ .. 'wip:' .. queue, member(id, execution))
 end
