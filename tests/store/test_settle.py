@@ -4,17 +4,24 @@ from collections.abc import Callable
 
 import pytest
 import redis
-from tests.store.conftest import Child, Spec, died, entry, error, now_text, ok, places, status
+from tests.store.conftest import (
+    Child,
+    Spec,
+    died,
+    entry,
+    error,
+    now_text,
+    ok,
+    places,
+    status,
+    waiting,
+)
 
 from msgqueue.jobs import Retry
 from msgqueue.store import steps
 from msgqueue.store.run import Store
 
 NewChild = Callable[..., Child]
-
-
-def waiting(client: redis.Redis) -> list[str]:
-    return [name.decode() for name in client.lrange("rq:queue:default", 0, -1)]
 
 
 def test_released_jobs_are_first_again_in_order(
