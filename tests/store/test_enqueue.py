@@ -20,13 +20,13 @@ from msgqueue.store.run import Store
 def test_a_job_lies_at_the_back_of_its_queue(store: Store, client: redis.Redis, spec: Spec) -> None:
     answer = store.run(steps.enqueue([spec("a"), spec("b")]))
     assert answer == (Enqueued("a", True, JobStatus.QUEUED), Enqueued("b", True, JobStatus.QUEUED))
-    assert waiting(client) == ["a", ""]
+    assert waiting(client) == ["a", "b"]
     assert client.smembers("rq:queues") == {b"rq:queue:default"}
 
 
 def test_a_job_at_the_front_is_the_first(store: Store, client: redis.Redis, spec: Spec) -> None:
     store.run(steps.enqueue([spec("a"), spec("b", front=True)]))
-    assert waiting(client) == ["", "a"]
+    assert waiting(client) == ["b", "a"]
 
 
 def test_the_very_same_call_again_changes_nothing(
