@@ -125,9 +125,7 @@ def _make_private(path: Path) -> None:
         ) from error
     problem = _unsafe(path, found)
     if problem:
-        raise EmbeddedServerError(
-            f"the folder {path} is not used for the embedded server: {problem}"
-        )
+        raise EmbeddedServerError(f"the embedded server does not use the folder {path}: {problem}")
 
 
 def _unsafe(path: Path, found: os.stat_result) -> str | None:
