@@ -119,9 +119,9 @@ def python() -> Iterator[Python]:
 
 @pytest.fixture
 def eventually() -> Eventually:
-    """`eventually(condition, timeout=5)` waits until the condition holds, or fails the test."""
+    """`eventually(condition, timeout=20)` waits until the condition holds, or fails the test."""
 
-    def wait(condition: Callable[[], object], timeout: float = 5.0, what: str = "") -> None:
+    def wait(condition: Callable[[], object], timeout: float = 20.0, what: str = "") -> None:
         until = time.monotonic() + timeout
         while not condition():
             if time.monotonic() > until:

@@ -160,7 +160,7 @@ def test_the_server_ends_when_its_owner_is_killed_and_the_next_finds_the_data(
     pid = int(told(owner)[0])
     redis.Redis(unix_socket_path=str(home / "redis.sock")).set("key", "value")
     owner.kill()
-    eventually(lambda: not alive(pid), 2)
+    eventually(lambda: not alive(pid))
     server = server_at(home)
     assert server.owned
     assert connect(server).get("key") == b"value"
@@ -182,7 +182,7 @@ def test_a_forked_child_neither_owns_the_server_nor_keeps_it_alive(
     pid, child = map(int, lines[1])
     owner.kill()
     try:
-        eventually(lambda: not alive(pid), 2)
+        eventually(lambda: not alive(pid))
         assert alive(child)
     finally:
         os.kill(child, signal.SIGKILL)
@@ -199,7 +199,7 @@ def test_a_source_takes_over_when_the_owner_is_gone(
         source.client().set("key", "value")
         assert not server.owned
         owner.kill()
-        eventually(lambda: not alive(pid), 2)
+        eventually(lambda: not alive(pid))
         assert source.client().get("key") == b"value"
         assert server.owned
     finally:
