@@ -219,7 +219,7 @@ def test_a_job_under_which_a_process_died_is_claimed_alone(
     store: Store, client: redis.Redis, spec: Spec, child: Child
 ) -> None:
     store.run(steps.enqueue([spec("a"), spec("b"), spec("c")]))
-    client.hset("rq:job:b", "mq_deaths", 1)
+    client.hset("rq:job:b", mapping={"mq_deaths": 1, "mq_exec": "0123456789ab.1"})
     assert [job.id for job in child.claim(3)] == ["a"]
     assert [job.id for job in child.claim(3)] == ["b"]
     assert [job.id for job in child.claim(3)] == ["c"]
