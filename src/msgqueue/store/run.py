@@ -85,6 +85,11 @@ class Link:
             raise self._failed(error) from error
         return step.decode(raw)
 
+    def fileno(self) -> int | None:
+        """What becomes readable when an answer comes; None while there is no connection."""
+        socket = getattr(self._connection, "_sock", None)
+        return socket.fileno() if socket is not None else None
+
     def close(self) -> None:
         """Drop the connection; the next call opens another."""
         connection, self._connection = self._connection, None

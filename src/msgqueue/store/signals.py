@@ -1,0 +1,175 @@
+"""What a supervisor hears from Redis: that a queue has work, and rq's commands to its workers.
+
+Waiting pops nothing and writes nothing: Redis tracks the queues' keys for one connection and tells
+another one, once, that any of them changed (`CLIENT TRACKING ON REDIRECT`).
+"""
+
+import json
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, Literal, NamedTuple
+
+import redis
+from redis.connection import AbstractConnection
+
+from msgqueue.connection import Source
+from msgqueue.store import keys
+
+INVALIDATED: Final = b"__redis__:invalidate"
+TIMEOUT: Final = 1.0  # seconds for connecting and for the answers of connecting
+
+Kind = Literal["work", "changed", "stop", "kill", "shutdown"]
+COMMANDS: Final[dict[str, Kind]] = {
+    "stop-job": "stop",
+    "stop-execution": "stop",
+    "kill-horse": "kill",
+    "shutdown": "shutdown",
+}
+
+logger = logging.getLogger(__name__)
+
+
+class Signal(NamedTuple):
+    """One thing heard.
+
+    Attributes:
+        kind: `work`: a queue is not empty; `changed`: a queue was changed, most often by a push;
+            `stop`, `kill`, `shutdown`: rq's stop-job, kill-horse and shutdown commands.
+        worker: to whom the command goes.
+        job_id: which job to stop.
+    """
+
+    kind: Kind
+    worker: str = ""
+    job_id: str = ""
+
+
+class Wakeup:
+    """A pair of connections: one is armed, the other is told. Only `connect` waits.
+
+    Attributes:
+        tracking: whether Redis tells of changes; where it cannot, `arm` has to be called often.
+    """
+
+    def __init__(self, source: Source, queues: Sequence[str]) -> None:
+        self._source = source
+        self._queues = [keys.queue(name) for name in queues]
+        self._workers: set[str] = set()
+        self._told: AbstractConnection | None = None
+        self._armed: AbstractConnection | None = None
+        self._asked = False
+        self.tracking = True
+
+    @property
+    def connected(self) -> bool:
+        """Whether both connections stand."""
+        return self._armed is not None
+
+    def connect(self) -> bool:
+        """Connect again after a loss; False while Redis is away."""
+        self.close()
+        try:
+            self._told = self._source.connection(timeout=TIMEOUT)
+            client_id = _ask(self._told, "CLIENT", "ID")
+            channels = [INVALIDATED, *map(keys.commands, self._workers)]
+            self._told.send_command("SUBSCRIBE", *channels)
+            self._armed = self._source.connection(timeout=TIMEOUT)
+            self._track(self._armed, client_id)
+        except (redis.RedisError, OSError):
+            self.close()
+            return False
+        return True
+
+    def _track(self, connection: AbstractConnection, client_id: int) -> None:
+        try:
+            _ask(connection, "CLIENT", "TRACKING", "ON", "REDIRECT", client_id)
+        except redis.ResponseError as error:
+            self.tracking = False
+            logger.warning("this server tracks no keys (%s): its queues are polled", error)
+
+    def filenos(self) -> list[int]:
+        """What to wait for."""
+        return [_fileno(one) for one in (self._told, self._armed) if one is not None]
+
+    def listen(self, worker: str) -> None:
+        """Hear the commands to this worker, too."""
+        self._workers.add(worker)
+        self._send("SUBSCRIBE", keys.commands(worker))
+
+    def unlisten(self, worker: str) -> None:
+        """The worker has ended."""
+        self._workers.discard(worker)
+        self._send("UNSUBSCRIBE", keys.commands(worker))
+
+    def arm(self) -> None:
+        """Ask for the next change of any queue; `work` is heard if one is not empty right now."""
+        if self._armed is None or self._asked:
+            return
+        try:
+            self._armed.send_command("EXISTS", *self._queues)
+            self._asked = True
+        except (redis.RedisError, OSError):
+            self.close()
+
+    def read(self) -> list[Signal]:
+        """What has come. After a loss nothing comes until `connect`."""
+        try:
+            return [*self._read_armed(), *self._read_told()]
+        except (redis.RedisError, OSError):
+            self.close()
+            return []
+
+    def close(self) -> None:
+        """Drop both connections."""
+        for connection in (self._told, self._armed):
+            if connection is not None:
+                connection.disconnect()
+        self._told = self._armed = None
+        self._asked = False
+
+    def _send(self, command: str, channel: str) -> None:
+        if self._told is None:
+            return
+        try:
+            self._told.send_command(command, channel)
+        except (redis.RedisError, OSError):
+            self.close()
+
+    def _read_armed(self) -> Iterable[Signal]:
+        connection = self._armed
+        if connection is not None and connection.can_read(0):
+            count = connection.read_response()
+            self._asked = False
+            if count:
+                yield Signal("work")
+
+    def _read_told(self) -> Iterable[Signal]:
+        while self._told is not None and self._told.can_read(0):
+            signal = _signal(self._told.read_response())
+            if signal:
+                yield signal
+
+
+def _signal(message: Any) -> Signal | None:
+    if not isinstance(message, list) or message[0] != b"message":
+        return None
+    _, channel, data = message
+    if channel == INVALIDATED:
+        return Signal("changed")
+    worker = channel.decode().removeprefix(keys.commands(""))
+    try:
+        command = json.loads(data)
+        return Signal(COMMANDS[command["command"]], worker, str(command.get("job_id", "")))
+    except (ValueError, KeyError, TypeError):
+        logger.warning("worker %s was sent a command that is not known", worker)
+        return None
+
+
+def _ask(connection: AbstractConnection, *command: str | int) -> Any:
+    connection.send_command(*command)
+    return connection.read_response()
+
+
+def _fileno(connection: AbstractConnection) -> int:
+    socket: Any = connection._sock  # noqa: SLF001 - redis-py has no public name for it
+    return -1 if socket is None else int(socket.fileno())

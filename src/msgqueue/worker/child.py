@@ -1,0 +1,234 @@
+"""The loop of one warm process: claim, execute, report; again until its supervisor ends it."""
+
+import logging
+import os
+import signal
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from types import FrameType
+from typing import Final
+
+from msgqueue.jobs import Claimed, Outcome
+from msgqueue.observe.faults import fault_point
+from msgqueue.observe.logs import event
+from msgqueue.queue import TaskQueue
+from msgqueue.store.run import Link
+from msgqueue.store.steps import Lane
+from msgqueue.worker.async_lane import AsyncLane
+from msgqueue.worker.doorbell import Doorbell
+from msgqueue.worker.endings import Ending
+from msgqueue.worker.exchange import BEGIN_WITHIN, Exchange, Held
+from msgqueue.worker.execution import Call, Execution
+from msgqueue.worker.journal import SYNC, Begin, Journal, JournalWriter
+from msgqueue.worker.lifeline import Lifeline
+from msgqueue.worker.limits import SupervisorLost, TimeLimit
+from msgqueue.worker.pace import MOST, Pace
+from msgqueue.worker.rq_path import RqPath, show_current_job
+from msgqueue.worker.shared import clock
+
+DOUBT: Final = 0.1  # seconds between two looks whether a beat has confirmed a lease
+SET_ASIDE: Final = 1.0  # seconds for which a queue is not claimed from for a lane that is full
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outfit:
+    """What a child is given by its supervisor.
+
+    Attributes:
+        lane: its lane, and its name as an rq worker.
+        queues: what it claims from, in order of priority.
+        journal: shared with the supervisor.
+        wake: the child's end of its doorbell.
+        lifeline: nothing ever comes; it ends when the supervisor does.
+        claim: how many jobs it claims at once, at most.
+        concurrency: how many coroutines it runs at once.
+    """
+
+    lane: Lane
+    queues: tuple[str, ...]
+    journal: Journal
+    wake: Connection
+    lifeline: Connection
+    claim: int = MOST
+    concurrency: int = 100
+
+
+class Child:
+    """Runs one lane's jobs: functions one after the other, coroutines in the async lane."""
+
+    def __init__(self, queue: TaskQueue, outfit: Outfit) -> None:
+        self._queue, self._outfit = queue, outfit
+        self._journal = JournalWriter(outfit.journal)
+        self._limit = TimeLimit()
+        self._lifeline = Lifeline(outfit.lifeline.fileno(), self._limit.end_by, BEGIN_WITHIN)
+        link = Link(queue.source)
+        self._exchange = Exchange(link, outfit.lane, self._journal, self._lifeline.over)
+        self._execution = Execution(queue, self._limit)
+        self._rq_path = RqPath(queue, self._limit)
+        self._pace = Pace(outfit.claim)
+        self._jobs: deque[tuple[Held, Call | None]] = deque()
+        self._lane: AsyncLane | None = None
+        self._busy = self._found = False
+        self._full: dict[tuple[str, bool], float] = {}  # (queue, is async) -> set aside until
+        self._wall = time.time() - clock()
+        self._doorbell = Doorbell(outfit.wake.fileno(), self._lifeline.cut)
+        show_current_job(queue)
+
+    def run(self) -> None:
+        """Work until the supervisor drains this child, or is gone."""
+        self._doorbell.wait()  # until it is registered
+        if any(task.is_async for task in self._queue.tasks.values()):
+            self._async_lane()
+        while not self._journal.draining and not self._lifeline.lost:
+            if self._jobs:
+                self._step(*self._jobs.popleft())
+            elif self._claim(self._pace.next(), for_async=False):
+                self._found = True
+            else:
+                self._rest()
+        self._end()
+
+    def _claim(self, count: int, *, for_async: bool) -> int:
+        """Report and claim; each job goes to its lane. How many jobs came."""
+        now = clock()
+        queues = [q for q in self._outfit.queues if self._full.get((q, not for_async), 0) <= now]
+        held = self._exchange.call(queues, count if queues else 0)
+        self._wall = time.time() - clock()
+        for one in held:
+            self._hand(one, now)
+        return len(held)
+
+    def _hand(self, held: Held, now: float) -> None:
+        call = None if held.job.rq_only else self._execution.read(held.job)
+        if isinstance(call, Ending):
+            self._refuse(held, call)
+        elif call is not None and call.task.is_async:
+            lane = self._async_lane()
+            if not lane.room:
+                self._full[held.job.queue, True] = now + SET_ASIDE
+            lane.submit(held, call)
+        else:
+            if self._busy:
+                self._full[held.job.queue, False] = now + SET_ASIDE
+            self._jobs.append((held, call))
+
+    def _async_lane(self) -> AsyncLane:
+        if self._lane is None:
+            self._lane = AsyncLane(
+                self._execution,
+                self._exchange,
+                self._journal,
+                self._outfit.concurrency,
+                self._doorbell,
+                self._claim_for_async,
+            )
+        return self._lane
+
+    def _claim_for_async(self, count: int) -> int:
+        came = self._claim(count, for_async=True)
+        if self._jobs:
+            self._doorbell.pass_on()
+        return came
+
+    def _step(self, held: Held, call: Call | None) -> None:
+        """Run the next job, unless it was taken back or an older outcome must be reported first."""
+        if self._exchange.due(clock()):
+            self._exchange.call((), 0)
+        now = clock()
+        begin = self._journal.begin(held.slot, held.job.timeout, now, now + self._wall, SYNC)
+        if begin is Begin.REVOKED:
+            self._journal.free((held.slot,))
+        elif begin is Begin.LATE:
+            self._jobs.appendleft((held, call))
+            time.sleep(DOUBT)
+        else:
+            self._run(held, call, now)
+
+    def _run(self, held: Held, call: Call | None, now: float) -> None:
+        fault_point("child.started")
+        job = held.job
+        self._busy = True
+        if call is None:
+            ending = self._rq_path.run(job, now)
+        else:
+            ending = self._execution.run(call, job, now)
+        self._busy = False
+        ended = clock()
+        self._pace.note(ended - now)
+        self._exchange.add(held.slot, self._outcome(job, ending, now, ended), ended)
+        fault_point("child.ended")
+        if logger.isEnabledFor(logging.INFO):
+            _tell(job, call, ending, ended - now)
+
+    def _outcome(self, job: Claimed, ending: Ending, begun: float, ended: float) -> Outcome:
+        wall = self._wall
+        times = begun + wall, ended + wall
+        return Outcome(job.queue, job.id, job.execution, ending.kind, ending.value, *times)
+
+    def _refuse(self, held: Held, ending: Ending) -> None:
+        """End a job that cannot be read, in its turn."""
+        now = clock()
+        if self._journal.begin(held.slot, 0, now, now + self._wall, SYNC) is Begin.BEGUN:
+            self._exchange.add(held.slot, self._outcome(held.job, ending, now, now), now)
+        else:
+            self._journal.free((held.slot,))
+        _tell(held.job, None, ending, 0.0)
+
+    def _rest(self) -> None:
+        """Nothing to do: tell the supervisor, and sleep until it has something."""
+        if self._exchange.pending and self._lane is None:
+            return
+        self._doorbell.rest(found=self._found)
+        self._found = False
+
+    def _end(self) -> None:
+        """Report what ended. What is held stays noted: the supervisor gives it back."""
+        while self._lane is not None and not self._lane.idle and not self._lifeline.over():
+            time.sleep(DOUBT)
+        if self._lane is not None:
+            self._lane.close()
+        if self._exchange.pending:
+            self._exchange.call((), 0)
+
+
+def _tell(job: Claimed, call: Call | None, ending: Ending, seconds: float) -> None:
+    event(
+        logger,
+        {"ok": "job finished", "error": "job failed", "retry": "job asks to retry"}[ending.kind],
+        level=logging.WARNING if ending.kind == "error" else logging.INFO,
+        job=job.id,
+        task=call.task.name if call else None,
+        queue=job.queue,
+        attempt=job.attempt,
+        seconds=seconds,
+    )
+
+
+def main(outfit: Outfit, queue: TaskQueue, forget: Callable[[], None]) -> None:
+    """What a child process runs.
+
+    Args:
+        outfit: from the supervisor.
+        queue: whose jobs it runs.
+        forget: closes this process's copies of what belongs to the supervisor.
+    """
+    os.setpgid(0, 0)  # a signal to the supervisor's group is the supervisor's to handle
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for ignored in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ignored, _leave_it)  # SIG_IGN would be inherited by what a job starts
+    forget()
+    queue.source.pin()
+    # The supervisor, or the sweep, gives back what was still held.
+    with suppress(SupervisorLost):
+        Child(queue, outfit).run()
+
+
+def _leave_it(_signal: int, _frame: FrameType | None) -> None:
+    pass

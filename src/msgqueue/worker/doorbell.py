@@ -1,0 +1,83 @@
+"""How a child sleeps until its supervisor wakes it, and says that it may be woken."""
+
+import os
+import select
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+RING: Final = b"r"  # to the child: there may be work
+SATED: Final = b"s"  # to the supervisor: idle, and something was found since the last ring
+EMPTY: Final = b"e"  # idle, and nothing was found
+HALF: Final = b"h"  # the main thread is busy, the async lane has room
+
+
+class Doorbell:
+    """The child's end. Its main thread sleeps here; where it has an async lane, that one listens.
+
+    Args:
+        fd: a socket to the supervisor.
+        hung_up: called when the supervisor is gone.
+
+    Attributes:
+        listener: whether the async lane answers, and passes on what is for the main thread.
+    """
+
+    def __init__(self, fd: int, hung_up: Callable[[], None]) -> None:
+        self._fd, self._hung_up = fd, hung_up
+        self._inside, self._passed = os.pipe()
+        os.set_blocking(self._passed, False)
+        self._asleep = threading.Event()
+        self.listener = False
+
+    def fileno(self) -> int:
+        """Readable when it rings."""
+        return self._fd
+
+    def rest(self, *, found: bool) -> None:
+        """Say that all is done, and sleep until it rings; in the main thread."""
+        self._asleep.set()  # before the word is out: the answer may be quick
+        self._say(SATED if found else EMPTY)
+        self.wait()
+
+    def wait(self) -> None:
+        """Sleep until it rings, or the async lane passes something on."""
+        self._asleep.set()
+        poll = select.poll()
+        fd = self._inside if self.listener else self._fd
+        poll.register(fd, select.POLLIN)
+        poll.poll()
+        self._asleep.clear()
+        if self.listener:
+            os.read(self._inside, 4096)
+        else:
+            self.answer()
+
+    def answer(self) -> bool:
+        """Take the ring; False when the supervisor is gone."""
+        try:
+            rung = os.read(self._fd, 4096)
+        except ConnectionError:
+            rung = b""
+        if not rung:
+            self._hung_up()
+        return bool(rung)
+
+    def pass_on(self) -> bool:
+        """Wake the main thread, or keep it from sleeping next; False where it is busy."""
+        asleep = self._asleep.is_set()
+        with suppress(BlockingIOError):  # there is enough to wake it
+            os.write(self._passed, RING)
+        return asleep
+
+    def may_ring(self) -> bool:
+        """Say that the async lane has room; False where the main thread sleeps and said so."""
+        busy = not self._asleep.is_set()
+        if busy:
+            self._say(HALF)
+        return busy
+
+    def _say(self, word: bytes) -> None:
+        with suppress(OSError):  # a supervisor that is gone shows at the next read
+            os.write(self._fd, word)

@@ -1,0 +1,138 @@
+"""A child's calls to Redis: report and claim in one round trip."""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+from msgqueue.errors import RedisError
+from msgqueue.jobs import Claimed, Outcome
+from msgqueue.observe.faults import fault_point
+from msgqueue.store.codec import unix_text
+from msgqueue.store.run import Link
+from msgqueue.store.steps import Lane, Step, Worked, work
+from msgqueue.worker.journal import JournalWriter
+from msgqueue.worker.limits import SupervisorLost
+from msgqueue.worker.shared import clock
+
+BEGIN_WITHIN: Final = 6.0  # seconds after sending a claim in which its jobs may begin (V)
+REPORT_WITHIN: Final = 0.05  # seconds that an outcome waits for its report
+PAUSES: Final = (0.05, 2.0)  # seconds between two tries, the first and the longest
+
+logger = logging.getLogger(__name__)
+
+
+class Held(NamedTuple):
+    """A claimed job and its slot in the journal."""
+
+    slot: int
+    job: Claimed
+
+
+class Exchange:
+    """Numbers the calls of one lane and never drops one: it is sent again until it is answered.
+
+    The sync lane and the async lane of a child share it; one of them calls at a time.
+
+    Args:
+        link: the child's own connection.
+        lane: who calls.
+        journal: notes calls, held jobs and outcomes.
+        lost: whether the child has been without its supervisor for too long to go on trying.
+
+    A worker that Redis does not know is registered again by the supervisor's next beat.
+    """
+
+    def __init__(
+        self, link: Link, lane: Lane, journal: JournalWriter, lost: Callable[[], bool]
+    ) -> None:
+        self._link, self._lane, self._journal, self._lost = link, lane, journal, lost
+        self._seq = 0
+        self._calling = threading.Lock()
+        self._noting = threading.Lock()
+        self._outcomes: list[tuple[int, Outcome]] = []
+        self._due = float("inf")
+        self._successful = self._failed = 0
+        self._working_time = 0.0
+
+    def add(self, slot: int, outcome: Outcome, now: float) -> None:
+        """Note an outcome; the next call reports it."""
+        with self._noting:
+            fits = self._journal.end(slot, outcome)
+            if not self._outcomes:
+                self._due = now + REPORT_WITHIN
+            if not fits:
+                self._due = now
+            self._outcomes.append((slot, outcome))
+
+    def due(self, now: float) -> bool:
+        """Whether an outcome must be reported before anything else is begun."""
+        return now >= self._due
+
+    @property
+    def pending(self) -> bool:
+        """Whether an outcome waits for its report."""
+        return bool(self._outcomes)
+
+    def call(self, queues: Sequence[str], count: int) -> list[Held]:
+        """Report all that ended and claim up to `count` jobs of these queues.
+
+        Raises:
+            SupervisorLost: there was no answer and there is no supervisor any more.
+        """
+        with self._calling:
+            reported = self._take_outcomes()
+            count = min(count, self._journal.room)
+            outcomes = [outcome for slot, outcome in reported if not self._journal.reported(slot)]
+            self._seq += 1
+            self._journal.note_call(self._seq, self._seq - 1)
+            fault_point("claim.before")
+            sent_at = clock()  # the lease runs from the first try, which may have been carried out
+            now_text = unix_text(time.time())
+            worked = self._until_answered(
+                work(self._lane, self._seq, outcomes, queues, count, now_text)
+            )
+            self._journal.free(slot for slot, _ in reported)
+            held = self._hold(worked.claimed, sent_at + BEGIN_WITHIN)
+            self._journal.note_call(self._seq, self._seq)
+            fault_point("claim.after")
+        for member in worked.refused:
+            logger.warning("result refused: %s was taken over by another worker", member)
+        return held
+
+    def _take_outcomes(self) -> list[tuple[int, Outcome]]:
+        with self._noting:
+            outcomes, self._outcomes = self._outcomes, []
+            self._due = float("inf")
+            if outcomes:
+                self._journal.turn()
+        for _, outcome in outcomes:
+            if outcome.kind == "ok":
+                self._successful += 1
+            else:
+                self._failed += 1
+            self._working_time += outcome.ended - outcome.started
+        self._journal.note_counts(self._successful, self._failed, self._working_time)
+        return outcomes
+
+    def _hold(self, jobs: Sequence[Claimed], limit: float) -> list[Held]:
+        return [Held(*pair) for pair in zip(self._journal.hold(jobs, limit), jobs, strict=True)]
+
+    def _until_answered(self, step: Step[Worked]) -> Worked:
+        pause, longest = PAUSES
+        while True:
+            try:
+                worked = self._link.call(step)
+            except RedisError as error:
+                logger.warning("not reported yet: %s", error)
+            else:
+                if not worked.state:
+                    return worked
+                if worked.state != "missing":  # closed: the supervisor settles, or has settled
+                    raise SupervisorLost
+            if self._lost():
+                raise SupervisorLost
+            time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads a crowd
+            pause = min(pause * 2, longest)

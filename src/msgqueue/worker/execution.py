@@ -1,0 +1,95 @@
+"""Runs one job under its time limit and says how it ended; touches no Redis."""
+
+import asyncio
+from contextvars import copy_context
+from typing import Any, NamedTuple
+
+from msgqueue.job import RUNNING, Running
+from msgqueue.jobs import Claimed, Enqueued, JobStatus
+from msgqueue.observe.faults import fault_point
+from msgqueue.queue import TaskQueue
+from msgqueue.store.codec import unpack_call
+from msgqueue.tasks import Task
+from msgqueue.worker.endings import Ending, failure, success
+from msgqueue.worker.limits import JobTimeout, SupervisorLost, TimeLimit
+
+
+class Call(NamedTuple):
+    """A claimed job, read: which function with which encoded arguments."""
+
+    task: Task[Any, Any]
+    args: list[Any]
+    kwargs: dict[str, Any]
+
+
+class Execution:
+    """Reads and runs the jobs of one child."""
+
+    def __init__(self, queue: TaskQueue, limit: TimeLimit) -> None:
+        self._resolve = queue.resolve
+        self._loads = queue.serializer.loads
+        self._limit = limit
+
+    def read(self, job: Claimed) -> Call | Ending:
+        """What to call, or the error that makes it impossible. Runs none of the user's code."""
+        try:
+            path, _instance, args, kwargs = self._loads(unpack_call(job.data))
+            return Call(self._resolve(path), args, kwargs)
+        except Exception as error:  # noqa: BLE001 - whatever the data makes the serializer raise
+            return failure(error)
+
+    def run(self, call: Call, job: Claimed, now: float) -> Ending:
+        """Run a function in this thread, which must be the main one.
+
+        Args:
+            call: what `read` gave.
+            job: the job, for its time limit.
+            now: `clock()` at its begin.
+
+        Raises:
+            SupervisorLost: the lease ran out with the supervisor gone; the job did not end.
+        """
+        limit = self._limit
+        try:
+            try:
+                limit.start(now, job.timeout)
+                fault_point("run.before")
+                # A context of its own: what the job sets in context variables ends with it.
+                ending = copy_context().run(_call, call, job.id)
+                limit.stop()
+            except (JobTimeout, SupervisorLost):
+                raise
+            except BaseException as error:  # noqa: BLE001 - sys.exit() in a job ends the job alone
+                limit.stop()
+                return failure(error)
+        except JobTimeout as error:  # it may strike inside the handler above, too
+            return failure(error)
+        return ending
+
+    async def run_async(self, call: Call, job: Claimed) -> Ending:
+        """Run a coroutine function in this task; a cancel of the task is a stop of the job."""
+        seconds = job.timeout if job.timeout > 0 else None
+        timer = asyncio.timeout(seconds)
+        _show(call.task, job.id)
+        try:
+            async with timer:
+                args, kwargs = call.task.decode(call.args, call.kwargs)
+                return success(call.task, await call.task.function(*args, **kwargs))
+        except BaseException as error:  # noqa: BLE001 - the edge where the user's code runs
+            if timer.expired() and isinstance(error, TimeoutError):
+                return failure(JobTimeout(job.timeout).with_traceback(error.__traceback__))
+            return failure(error)
+
+
+def _call(call: Call, job_id: str) -> Ending:
+    task = call.task
+    _show(task, job_id)
+    args, kwargs = task.decode(call.args, call.kwargs)
+    return success(task, task.function(*args, **kwargs))
+
+
+def _show(task: Task[Any, Any], job_id: str) -> None:
+    """Let `current_job()` find the job in this context."""
+    RUNNING.set(
+        Running(lambda: task.job(Enqueued(job_id, created=False, status=JobStatus.STARTED)))
+    )

@@ -1,0 +1,217 @@
+"""The children of one supervisor: started, replaced, woken, stopped, and settled when they end."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from msgqueue.observe.faults import fault_point
+from msgqueue.observe.logs import event
+from msgqueue.queue import TaskQueue
+from msgqueue.store import steps
+from msgqueue.store.codec import unix_text
+from msgqueue.store.signals import Wakeup
+from msgqueue.store.steps import Entry, Settled
+from msgqueue.worker.calls import Calls
+from msgqueue.worker.identity import Identity
+from msgqueue.worker.journal import State
+from msgqueue.worker.process import ChildProcess
+from msgqueue.worker.shared import Context, clock
+from msgqueue.worker.watch import Watch
+
+CRASHED: Final = 1.0  # seconds; a child that ends sooner than that has crashed at its start
+PAUSES: Final = (0.1, 10.0)  # seconds between two starts after such crashes, shortest and longest
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How children work: see `Supervisor`."""
+
+    queues: tuple[str, ...]
+    claim: int
+    concurrency: int
+
+
+class Fleet:
+    """Starts children and keeps as many as wanted alive.
+
+    Attributes:
+        wanted: how many children there should be.
+        children: all that live, and all dead ones whose account is not settled.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        queue: TaskQueue,
+        terms: Terms,
+        calls: Calls,
+        wakeup: Wakeup,
+        forget: Callable[[], None],
+    ) -> None:
+        self._context, self._queue, self._terms = context, queue, terms
+        self._calls, self._wakeup, self._forget = calls, wakeup, forget
+        self._identity = Identity()
+        self._watch = Watch(self.give_back)
+        self._crashes = 0
+        self._start_at = 0.0
+        self.wanted = 0
+        self.children: list[ChildProcess] = []
+
+    @property
+    def living(self) -> list[ChildProcess]:
+        """The children whose process runs."""
+        return [child for child in self.children if child.exit is None]
+
+    @property
+    def idle(self) -> list[ChildProcess]:
+        """The children that wait to be woken."""
+        return [child for child in self.living if child.idle]
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether all children are up and none has anything to do."""
+        living = self.living
+        return len(living) >= self.wanted and all(
+            c.idle and not c.account().records for c in living
+        )
+
+    @property
+    def wants_at(self) -> float:
+        """Clock time at which `fill` has something to do; infinity for never."""
+        active = [child for child in self.living if not child.retired]
+        return self._start_at if len(active) < self.wanted else float("inf")
+
+    def fill(self) -> None:
+        """Start the children that are missing."""
+        while self.wants_at <= clock():
+            child = ChildProcess(
+                self._context,
+                self._queue,
+                self._identity,
+                self._terms.queues,
+                claim=self._terms.claim,
+                concurrency=self._terms.concurrency,
+                forget=self._forget_all,
+            )
+            self.children.append(child)
+            self._wakeup.listen(child.lane.worker)
+            self._calls.ask(partial(_registration, child), partial(self._registered, child))
+            event(logger, "worker started", worker=child.lane.worker, pid=child.pid)
+
+    def _registered(self, child: ChildProcess, _new: bool) -> None:
+        child.wake()
+
+    def reap(self) -> None:
+        """See which children have ended, and settle their accounts."""
+        for child in self.living:
+            if child.reap():
+                self._ended(child)
+
+    def _ended(self, child: ChildProcess) -> None:
+        outcomes = [child.outcome(record) for record in child.account().of(State.ENDED)]
+        judged = child.judged()
+        held = [record.entry for record in child.account().of(State.HELD)]
+        orderly = child.retired and not judged
+        event(
+            logger,
+            "worker ended" if orderly else "worker died",
+            level=logging.INFO if orderly else logging.WARNING,
+            worker=child.lane.worker,
+            pid=child.pid,
+            how=str(child.exit),
+            job=judged[0].id if judged else None,
+        )
+        self._pace_starts(child)
+        fault_point("settle.before")
+        self._calls.ask(
+            lambda: steps.settle(child.lane, outcomes, judged, held, _now_text()),
+            partial(self._settled, child),
+        )
+
+    def _pace_starts(self, child: ChildProcess) -> None:
+        """A child that fails as it starts is not started again at once, and ever later."""
+        shortest, longest = PAUSES
+        if child.retired or child.account().answered or clock() > child.born + CRASHED:
+            self._crashes = 0
+            return
+        self._start_at = clock() + min(shortest * 2**self._crashes, longest)
+        self._crashes += 1
+
+    def _settled(self, child: ChildProcess, settled: Settled) -> None:
+        if settled.requeued or settled.failed:
+            event(
+                logger,
+                "worker settled",
+                worker=child.lane.worker,
+                requeued=settled.requeued,
+                failed=settled.failed,
+            )
+        self._watch.forget(child)
+        self._wakeup.unlisten(child.lane.worker)
+        self.children.remove(child)
+        child.close()
+
+    def look(self) -> bool:
+        """Enforce limits; whether any child has something to do."""
+        busy = [self._watch.look(child) for child in self.living]
+        return any(busy)
+
+    def give_back(self, child: ChildProcess, entries: Sequence[Entry]) -> None:
+        """Put entries that were taken from a child back to the front of their queues."""
+        if entries:
+            fault_point("release.before")
+            self._calls.ask(
+                lambda: steps.release(entries, _now_text()),
+                lambda _count: child.returned(entries),
+            )
+
+    def stop(self, member: str) -> None:
+        """End a run that somebody asked to stop."""
+        if not any(self._watch.stop(child, member) for child in self.living):
+            logger.debug("nobody here runs %s", member)
+
+    def named(self, worker: str) -> ChildProcess | None:
+        """The child of this rq worker name."""
+        return next((child for child in self.living if child.lane.worker == worker), None)
+
+    @property
+    def running(self) -> int:
+        """How many jobs run."""
+        states = State.RUNNING, State.STOPPING
+        return sum(len(child.account().of(*states)) for child in self.living)
+
+    def wake(self, count: int) -> int:
+        """Wake so many idle children; how many there were."""
+        idle = self.idle or [child for child in self.living if child.half_idle]
+        for child in idle[:count]:
+            child.wake()
+        return len(idle[:count])
+
+    def drain(self) -> None:
+        """Ask all children to end; what they hold goes back."""
+        self.wanted = 0
+        for child in self.living:
+            self.give_back(child, child.drain())
+
+    def end(self) -> None:
+        """Kill all children; what they run goes back, nothing counted."""
+        for child in self.living:
+            child.end()
+
+    def _forget_all(self) -> None:
+        self._forget()
+        for child in self.children:
+            child.close_pipes()
+
+
+def _registration(child: ChildProcess) -> steps.Step[bool]:
+    return steps.register(child.lane, child.shown, _now_text())
+
+
+def _now_text() -> str:
+    return unix_text(time.time())

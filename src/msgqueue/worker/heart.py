@@ -1,0 +1,77 @@
+"""The beat: one step that keeps all children registered and their jobs leased."""
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from msgqueue.store import steps
+from msgqueue.store.codec import unix_text
+from msgqueue.worker.calls import Calls
+from msgqueue.worker.exchange import BEGIN_WITHIN
+from msgqueue.worker.journal import ASYNC, Record, State
+from msgqueue.worker.process import ChildProcess
+from msgqueue.worker.shared import clock
+
+EVERY: Final = 2.0  # seconds
+
+
+class Heart:
+    """Sends beats, and acts on what they answer.
+
+    Args:
+        calls: over which they go.
+        children: all that live, and all dead ones that are not settled.
+        stop: called with a run's member that somebody asked to stop.
+    """
+
+    def __init__(
+        self,
+        calls: Calls,
+        children: Callable[[], Iterable[ChildProcess]],
+        stop: Callable[[str], None],
+    ) -> None:
+        self._calls, self._children, self._stop = calls, children, stop
+        self._under_way = False
+        self._sent_at = 0.0
+        self._named: list[tuple[ChildProcess, list[Record]]] = []
+
+    def beat(self) -> None:
+        """Send a beat, unless one is under way."""
+        if not self._under_way and any(True for _ in self._children()):
+            self._under_way = True
+            self._calls.ask(self._make, self._heard)
+
+    def _make(self) -> steps.Step[tuple[steps.Beaten, ...]]:
+        self._named.clear()
+        self._sent_at = clock()
+        beats = []
+        for child in self._children():
+            beat, records = child.beat()
+            beats.append(beat)
+            self._named.append((child, records))
+        return steps.beat(beats, unix_text(time.time()))
+
+    def _heard(self, answers: tuple[steps.Beaten, ...]) -> None:
+        self._under_way = False
+        for (child, records), beaten in zip(self._named, answers, strict=True):
+            if child.exit is not None:
+                continue
+            if beaten.closed:  # declared dead: what it holds belongs to others
+                child.revoke()
+                child.returned(list(child.returning.values()))
+                child.end()
+                continue
+            kept = [record for record in records if record.member not in beaten.lost]
+            child.confirm(kept, self._sent_at + BEGIN_WITHIN)
+            self._lose(child, [record for record in records if record.member in beaten.lost])
+            for member in beaten.stop:
+                self._stop(member)
+
+    def _lose(self, child: ChildProcess, lost: list[Record]) -> None:
+        """These were taken over: never begin them, end the running ones, name them no more."""
+        child.returned(child.revoke(record.member for record in lost))
+        for record in lost:
+            if record.state is State.RUNNING and record.lane == ASYNC:
+                child.stop_coroutine(record)
+            elif record.state is State.RUNNING:
+                child.kill(record, "death", "WorkerDied: the job was taken over by another worker")

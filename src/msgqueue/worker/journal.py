@@ -1,0 +1,299 @@
+"""What a child notes in shared memory about its calls, its jobs and their outcomes.
+
+One slot a job that the child was handed: held, then running, then ended, then free again. The
+supervisor reads it to send beats, to watch limits, and to settle a child that died. *Begin* and
+*revoke* exclude each other, so a held job is either begun or taken back, never both.
+
+    header | one state byte a slot | slots (numbers, then names) | outcomes, in two halves
+
+The halves: while the report of one is under way, further outcomes go to the other.
+"""
+
+from collections.abc import Iterable, Sequence
+from enum import IntEnum
+from multiprocessing.synchronize import Lock
+from struct import Struct
+from typing import Final, Literal, NamedTuple
+
+from msgqueue.jobs import Claimed, Outcome
+from msgqueue.store.steps import Entry
+from msgqueue.worker.shared import Context, SharedMemory
+
+SLOTS: Final = 256
+SLOT_SIZE: Final = 1024
+NAMES_AT: Final = 64  # within a slot; queue, job and execution follow one another
+NAMES_ROOM: Final = SLOT_SIZE - NAMES_AT
+HALF_SIZE: Final = 1 << 20
+
+CALLS = Struct("<QQ")  # last call sent, last call answered
+COUNTS = Struct("<QQd")  # successful, failed, seconds worked
+DRAIN_AT: Final = 40
+STATES_AT: Final = 64
+SLOTS_AT: Final = 4096
+HALVES_AT: Final = SLOTS_AT + SLOTS * SLOT_SIZE
+SIZE: Final = HALVES_AT + 2 * HALF_SIZE
+
+LIMIT = Struct("<d")  # clock time after which a held job must not begin
+HELD = Struct("<dIHHH")  # limit, order, lengths of the names
+RUN = Struct("<dddB")  # clock time of the deadline, of the begin; Unix time of the begin; lane
+RUN_AT: Final = 18
+END = Struct("<dBII")  # Unix time of the end, kind, where the value is and how long
+END_AT: Final = 43
+
+KINDS: Final[tuple[Literal["ok", "error", "retry"], ...]] = ("ok", "error", "retry")
+SYNC: Final = 0
+ASYNC: Final = 1
+
+
+class State(IntEnum):
+    """Where the job of a slot stands."""
+
+    FREE = 0
+    HELD = 1
+    RUNNING = 2
+    ENDED = 3
+    REVOKED = 4  # taken back by the supervisor before it began
+    REPORTED = 5  # ended, and reported by the supervisor
+    STOPPING = 6  # a running coroutine that somebody asked to stop
+
+
+class Begin(IntEnum):
+    """What came of the wish to begin a job."""
+
+    BEGUN = 0
+    LATE = 1  # its lease must be confirmed by a beat first
+    REVOKED = 2
+
+
+class Journal:
+    """The shared memory of one child, with the lock that begin and revoke take."""
+
+    def __init__(self, context: Context) -> None:
+        self.memory = SharedMemory(SIZE)
+        self.lock: Lock = context.Lock()
+
+    def close(self) -> None:
+        """Give the memory back."""
+        self.memory.close()
+
+
+class JournalWriter:
+    """The child's side. Threads of one child may use it, but `hold` and `report` one at a time."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._map = journal.memory.map
+        self._lock = journal.lock
+        self._free = list(range(SLOTS - 1, -1, -1))
+        self._order = 0
+        self._half = self._cursor = HALVES_AT
+
+    @property
+    def room(self) -> int:
+        """How many more jobs can be held."""
+        return len(self._free)
+
+    @property
+    def draining(self) -> bool:
+        """Whether the supervisor wants no more jobs begun."""
+        return bool(self._map[DRAIN_AT])
+
+    def note_call(self, sent: int, answered: int) -> None:
+        """Note a call: before it is sent, and after its answer was read."""
+        CALLS.pack_into(self._map, 0, sent, answered)
+
+    def note_counts(self, successful: int, failed: int, working_time: float) -> None:
+        """Note what the worker's counters stand at."""
+        COUNTS.pack_into(self._map, CALLS.size, successful, failed, working_time)
+
+    def hold(self, jobs: Sequence[Claimed], limit: float) -> list[int]:
+        """Note jobs that were handed out; gives the slot of each.
+
+        Raises:
+            ValueError: a job's names take more than NAMES_ROOM bytes.
+        """
+        slots = [self._write_names(job, limit) for job in jobs]
+        with self._lock:  # orders the writes above before the states, on any processor
+            for slot in slots:
+                self._map[STATES_AT + slot] = State.HELD
+        return slots
+
+    def _write_names(self, job: Claimed, limit: float) -> int:
+        queue, job_id, execution = job.queue.encode(), job.id.encode(), job.execution.encode()
+        names = queue + job_id + execution
+        if len(names) > NAMES_ROOM:
+            raise ValueError(f"the names take {len(names)} bytes, {NAMES_ROOM} at most")
+        slot = self._free.pop()
+        at = SLOTS_AT + slot * SLOT_SIZE
+        self._order += 1
+        lengths = len(queue), len(job_id), len(execution)
+        HELD.pack_into(self._map, at, limit, self._order & 0xFFFFFFFF, *lengths)
+        self._map[at + NAMES_AT : at + NAMES_AT + len(names)] = names
+        return slot
+
+    def begin(self, slot: int, timeout: float, now: float, started: float, lane: int) -> Begin:
+        """Mark a held job as running, unless it was revoked or its lease is in doubt.
+
+        Args:
+            slot: the job's.
+            timeout: seconds the run may take; -1 for no limit.
+            now: `clock()`.
+            started: the same moment in Unix seconds.
+            lane: SYNC or ASYNC.
+        """
+        at = SLOTS_AT + slot * SLOT_SIZE
+        deadline = now + timeout if timeout > 0 else float("inf")
+        with self._lock:
+            if self._map[STATES_AT + slot] != State.HELD:
+                return Begin.REVOKED
+            if now >= LIMIT.unpack_from(self._map, at)[0]:
+                return Begin.LATE
+            RUN.pack_into(self._map, at + RUN_AT, deadline, now, started, lane)
+            self._map[STATES_AT + slot] = State.RUNNING
+        return Begin.BEGUN
+
+    def end(self, slot: int, outcome: Outcome) -> bool:
+        """Note an outcome. False: it does not fit and has to be reported at once."""
+        size = len(outcome.value)
+        if self._cursor + size > self._half + HALF_SIZE:
+            return False
+        self._map[self._cursor : self._cursor + size] = outcome.value
+        at = SLOTS_AT + slot * SLOT_SIZE + END_AT
+        kind = KINDS.index(outcome.kind)
+        END.pack_into(self._map, at, outcome.ended, kind, self._cursor, size)
+        self._map[STATES_AT + slot] = State.ENDED
+        self._cursor += size
+        return True
+
+    def reported(self, slot: int) -> bool:
+        """Whether the supervisor has reported this outcome already."""
+        return self._map[STATES_AT + slot] == State.REPORTED
+
+    def stopping(self, slot: int) -> bool:
+        """Whether somebody asked to stop this running coroutine."""
+        return self._map[STATES_AT + slot] == State.STOPPING
+
+    def turn(self) -> None:
+        """A report goes out: further outcomes go to the other half."""
+        self._half = HALVES_AT + HALF_SIZE if self._half == HALVES_AT else HALVES_AT
+        self._cursor = self._half
+
+    def free(self, slots: Iterable[int]) -> None:
+        """These jobs are reported, or were revoked: their slots may hold others."""
+        for slot in slots:
+            self._map[STATES_AT + slot] = State.FREE
+            self._free.append(slot)
+
+
+class Record(NamedTuple):
+    """One slot as the supervisor read it; `deadline` and later mean nothing before the begin."""
+
+    slot: int
+    state: State
+    order: int
+    entry: Entry
+    limit: float
+    deadline: float
+    begun: float
+    started: float
+    lane: int
+
+    @property
+    def member(self) -> str:
+        """The run's name in answers of Redis."""
+        return self.entry.member
+
+
+class Account(NamedTuple):
+    """All that a child noted, in the order in which it was handed its jobs."""
+
+    sent: int
+    answered: int
+    successful: int
+    failed: int
+    working_time: float
+    records: tuple[Record, ...]
+
+    def of(self, *states: State) -> list[Record]:
+        """The records in one of these states."""
+        return [record for record in self.records if record.state in states]
+
+
+class JournalReader:
+    """The supervisor's side."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._map = journal.memory.map
+        self._lock = journal.lock
+
+    def read(self) -> Account:
+        """All that is noted. A living child goes on writing: decide under `locked`."""
+        states = self._map[STATES_AT : STATES_AT + SLOTS]
+        records = [self._record(slot, state) for slot, state in enumerate(states) if state]
+        records.sort(key=lambda record: record.order)
+        sent, answered = CALLS.unpack_from(self._map, 0)
+        successful, failed, working_time = COUNTS.unpack_from(self._map, CALLS.size)
+        return Account(sent, answered, successful, failed, working_time, tuple(records))
+
+    def _record(self, slot: int, state: int) -> Record:
+        at = SLOTS_AT + slot * SLOT_SIZE
+        limit, order, queue, job_id, execution = HELD.unpack_from(self._map, at)
+        deadline, begun, started, lane = RUN.unpack_from(self._map, at + RUN_AT)
+        names = self._map[at + NAMES_AT : at + NAMES_AT + queue + job_id + execution]
+        return Record(
+            slot,
+            State(state),
+            order,
+            Entry(
+                names[:queue].decode(),
+                names[queue : queue + job_id].decode(),
+                names[queue + job_id :].decode(),
+            ),
+            limit,
+            deadline,
+            begun,
+            started,
+            lane,
+        )
+
+    def outcome(self, record: Record) -> Outcome:
+        """The outcome of an ended job."""
+        at = SLOTS_AT + record.slot * SLOT_SIZE + END_AT
+        ended, kind, value_at, size = END.unpack_from(self._map, at)
+        return Outcome(
+            *record.entry,
+            KINDS[kind],
+            self._map[value_at : value_at + size],
+            record.started,
+            ended,
+        )
+
+    def drain(self) -> None:
+        """Ask the child to begin nothing more."""
+        self._map[DRAIN_AT] = 1
+
+    def lock(self, timeout: float = 0.05) -> bool:
+        """Keep the child from beginning anything; False when it could not be had in time."""
+        return self._lock.acquire(timeout=timeout)
+
+    def unlock(self) -> None:
+        """Let the child go on."""
+        self._lock.release()
+
+    def move(self, records: Iterable[Record], state: State, to: State) -> list[Record]:
+        """Change those that still are the same job in `state`; call it under `lock`."""
+        return [record for record in records if self._move(record, state, to)]
+
+    def _move(self, record: Record, state: State, to: State) -> bool:
+        if self._map[STATES_AT + record.slot] != state:
+            return False
+        if self._record(record.slot, state).order != record.order:
+            return False
+        self._map[STATES_AT + record.slot] = to
+        return True
+
+    def extend(self, records: Iterable[Record], limit: float) -> None:
+        """A beat confirmed these: the held ones among them may begin until `limit`."""
+        for record in records:
+            at = SLOTS_AT + record.slot * SLOT_SIZE
+            if self._record(record.slot, record.state).order == record.order:
+                LIMIT.pack_into(self._map, at, limit)

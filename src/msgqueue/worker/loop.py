@@ -1,0 +1,260 @@
+"""The loop of a supervisor: single-threaded, it never waits for any one thing."""
+
+import logging
+import os
+import select
+import signal
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from msgqueue.observe.logs import event
+from msgqueue.queue import TaskQueue
+from msgqueue.store import steps
+from msgqueue.store.signals import Signal, Wakeup
+from msgqueue.worker import heart, watch
+from msgqueue.worker.calls import Calls
+from msgqueue.worker.extras import Extra, ExtraProcess
+from msgqueue.worker.fleet import Fleet, Terms
+from msgqueue.worker.heart import Heart
+from msgqueue.worker.os_signals import Signals
+from msgqueue.worker.process import ChildProcess
+from msgqueue.worker.shared import Context, clock
+from msgqueue.worker.upkeep import Upkeep
+
+LOOK_EVERY: Final = 1.0  # seconds between two looks at the queues, whatever was heard
+POLL_EVERY: Final = 0.02  # seconds, where the server tells of no changes
+AGAIN: Final = 0.001  # seconds that woken children get to claim before more are woken
+GIVE_UP: Final = 5.0  # seconds after the grace time to settle in while Redis is away
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one run of a supervisor is to do; see `Supervisor`."""
+
+    queue: TaskQueue
+    terms: Terms
+    processes: int
+    grace: float
+    burst: bool
+    extras: Sequence[Extra]
+
+
+class Loop:
+    """One run of a supervisor."""
+
+    def __init__(self, plan: Plan, context: Context, signals: Signals) -> None:
+        source = plan.queue.source
+        self._plan, self._context, self._signals = plan, context, signals
+        self._calls = Calls(source)
+        self._upkeep_calls = Calls(source)
+        self._wakeup = Wakeup(source, plan.terms.queues)
+        self._fleet = Fleet(
+            context, plan.queue, plan.terms, self._calls, self._wakeup, self._forget
+        )
+        self._heart = Heart(self._calls, lambda: self._fleet.children, self._fleet.stop)
+        name = f"msgqueue.{socket.gethostname()}.{os.getpid()}"
+        self._upkeep = Upkeep(self._upkeep_calls, plan.terms.queues, name)
+        self._fleet.wanted = plan.processes
+        self._extras: list[ExtraProcess] = []
+        self._at: dict[Callable[[], None], float] = {
+            self._beat: 0.0,
+            self._look: 0.0,
+            self._look_at_queues: 0.0,
+        }
+        self._waking = 1
+        self._empty_handed = 0
+        self._draining_at: float | None = None
+        self._code = 0
+
+    def run(self) -> int:
+        """Loop until all has ended."""
+        self._wakeup.connect()
+        self._extras = [ExtraProcess(self._context, e, self._forget) for e in self._plan.extras]
+        try:
+            while not self._over():
+                self._do_what_is_due()
+                self._wait()
+            return self._code
+        finally:
+            self._fleet.end()
+            for extra in self._extras:
+                extra.kill()
+            for calls in (self._calls, self._upkeep_calls):
+                calls.close()
+            self._wakeup.close()
+
+    # What is done at its time
+
+    def _do_what_is_due(self) -> None:
+        self._fleet.fill()
+        now = clock()
+        for duty, at in list(self._at.items()):
+            if now >= at:
+                duty()
+        for calls in (self._calls, self._upkeep_calls):
+            calls.go()
+        self._upkeep.go()
+
+    def _beat(self) -> None:
+        self._at[self._beat] = clock() + heart.EVERY
+        self._heart.beat()
+
+    def _look(self) -> None:
+        self._fleet.reap()
+        busy = self._fleet.look() or len(self._fleet.idle) < len(self._fleet.living)
+        self._at[self._look] = clock() + (watch.EVERY if busy else LOOK_EVERY)
+        self._mind_extras()
+        if self._draining_at is not None and clock() > self._draining_at + self._plan.grace:
+            self._fleet.end()
+
+    def _look_at_queues(self) -> None:
+        pause = LOOK_EVERY if self._wakeup.tracking else POLL_EVERY
+        self._at[self._look_at_queues] = clock() + pause
+        if self._wakeup.connected or self._wakeup.connect():
+            self._wakeup.arm()
+        if self._plan.burst and self._fleet.at_rest:
+            self._calls.ask(lambda: steps.waiting(self._plan.terms.queues), self._end_burst)
+
+    def _end_burst(self, waiting: dict[str, int]) -> None:
+        idle = len(self._fleet.idle) == len(self._fleet.living)
+        if (
+            not any(waiting.values())
+            and idle
+            and not any(c.account().records for c in self._fleet.living)
+        ):
+            self._drain("the queues are empty")
+
+    # What is heard
+
+    def _wait(self) -> None:
+        """Sleep until something is heard or due, and act on what was heard."""
+        heard = self._heard_from()
+        poll = select.poll()
+        for fd in heard:
+            poll.register(fd, select.POLLIN)
+        at = min(
+            *self._at.values(),
+            self._fleet.wants_at,
+            self._calls.wants_at,
+            self._upkeep_calls.wants_at,
+            self._upkeep.wants_at,
+        )
+        pause = max(0.0, at - clock())
+        for fd, _ in poll.poll(pause * 1000 + (0.5 if pause else 0)):
+            heard[fd]()
+
+    def _heard_from(self) -> dict[int, Callable[[], None]]:
+        heard: dict[int, Callable[[], None]] = {self._signals.fileno(): self._hear_signals}
+        for child in self._fleet.living:
+            heard[child.fileno()] = partial(self._hear_child, child)
+        for calls in (self._calls, self._upkeep_calls):
+            fd = calls.fileno()
+            if fd is not None:
+                heard[fd] = calls.receive
+        for fd in self._wakeup.filenos():
+            heard[fd] = self._hear_redis
+        return heard
+
+    def _hear_signals(self) -> None:
+        for heard in self._signals.read():
+            if heard is signal.SIGCHLD:
+                self._at[self._look] = 0.0
+            elif self._draining_at is None:
+                self._drain(f"{heard.name} received")
+            else:
+                self._fleet.end()
+
+    def _hear_child(self, child: ChildProcess) -> None:
+        got = child.hear()
+        self._empty_handed = 0 if got else self._empty_handed + 1
+        self._waking = 1
+        # Where children find nothing in queues that are not empty, they are paused, or suspended:
+        # only a change or the next look wakes them then.
+        if self._empty_handed < 2 * len(self._fleet.children) + 3:
+            self._wakeup.arm()
+        if self._plan.burst:
+            self._at[self._look_at_queues] = 0.0
+
+    def _hear_redis(self) -> None:
+        for heard in self._wakeup.read():
+            if heard.kind in ("work", "changed"):
+                self._wake(heard)
+            else:
+                self._obey(heard)
+
+    def _wake(self, heard: Signal) -> None:
+        if heard.kind == "changed":
+            self._empty_handed = 0
+        woken = self._fleet.wake(self._waking)
+        if woken:
+            self._waking *= 2
+            self._at[self._look] = min(self._at[self._look], clock() + watch.EVERY)
+            if self._fleet.idle:  # there may be work for more
+                self._at[self._look_at_queues] = clock() + AGAIN
+
+    def _obey(self, heard: Signal) -> None:
+        child = self._fleet.named(heard.worker)
+        if child is None:
+            return
+        if heard.kind == "stop":
+            self._calls.ask(lambda: steps.stop(heard.job_id), self._stop)
+        elif heard.kind == "kill":
+            child.kill_running()
+        else:
+            self._fleet.wanted = max(0, self._fleet.wanted - 1)
+            self._fleet.give_back(child, child.drain())
+            if self._fleet.wanted == 0:
+                self._drain("rq's shutdown command received")
+
+    def _stop(self, entry: steps.Entry | None) -> None:
+        if entry is not None:
+            self._fleet.stop(entry.member)
+
+    # How it ends
+
+    def _drain(self, why: str) -> None:
+        if self._draining_at is not None:
+            return
+        event(logger, "drain", why=why, grace=self._plan.grace, running=self._fleet.running)
+        self._draining_at = clock()
+        self._upkeep.leave()
+        self._fleet.drain()
+        self._at[self._look] = 0.0
+
+    def _over(self) -> bool:
+        """Whether children and extras have ended, and their accounts are settled or given up."""
+        if self._draining_at is None or self._fleet.living:
+            return False
+        away = self._calls.away and clock() > self._draining_at + self._plan.grace + GIVE_UP
+        if self._fleet.children and not away:
+            return False
+        for extra in self._extras:
+            extra.end()
+        return all(extra.exit_code is not None for extra in self._extras)
+
+    def _mind_extras(self) -> None:
+        """An extra that ended is started again; one that never started ends all."""
+        if self._draining_at is not None:
+            return
+        for at, extra in enumerate(self._extras):
+            if extra.exit_code is None:
+                continue
+            if extra.failed_to_start:
+                self._code = extra.exit_code or 1
+                self._drain(f"{extra.extra.name} did not start")
+            else:
+                self._extras[at] = ExtraProcess(self._context, extra.extra, self._forget)
+
+    def _forget(self) -> None:
+        """In a process that was just forked: close what is the supervisor's."""
+        self._signals.close()
+        for calls in (self._calls, self._upkeep_calls):
+            calls.close()
+        for extra in self._extras:
+            extra.close()
+        self._wakeup.close()

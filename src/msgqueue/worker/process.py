@@ -1,0 +1,278 @@
+"""One child process as its supervisor has it: started, woken, killed, and its account settled."""
+
+import logging
+import os
+import secrets
+import signal
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from msgqueue.jobs import Outcome
+from msgqueue.queue import TaskQueue
+from msgqueue.store.steps import Beat, Ended, Entry, Lane, Worker
+from msgqueue.worker import child, doorbell
+from msgqueue.worker.identity import Identity
+from msgqueue.worker.journal import SYNC, Account, Journal, JournalReader, Record, State
+from msgqueue.worker.shared import Context, clock
+
+Cause = Literal["death", "timeout", "memory", "stop", "drain"]
+LONG: Final = 1.0  # seconds after which a run is shown as rq shows its executions
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a process ended: its signal or code, and its peak memory in MiB."""
+
+    code: int
+    peak: float | None
+
+    def __str__(self) -> str:
+        memory = f"; peak memory {self.peak:.0f} MiB" if self.peak is not None else ""
+        if self.code < 0:
+            return f"killed by {signal.Signals(-self.code).name}{memory}"
+        return f"ended with exit code {self.code}{memory}"
+
+
+class ChildProcess:
+    """One child, from its start until its account is settled.
+
+    Attributes:
+        lane: its lane and rq worker name.
+        idle: whether it waits to be woken.
+        half_idle: whether it runs a function, and could run coroutines beside it.
+        exit: how it ended, once it has.
+        returning: entries taken back from it whose release is not answered yet, by member.
+        retired: whether it was asked to end, so that its end is no crash.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        queue: TaskQueue,
+        identity: Identity,
+        queues: tuple[str, ...],
+        *,
+        claim: int,
+        concurrency: int,
+        forget: Callable[[], None],
+    ) -> None:
+        lane_id = secrets.token_hex(6)
+        self.lane = Lane(lane_id, identity.worker_name(lane_id))
+        self._identity, self._queues = identity, queues
+        self.idle = self.half_idle = self.retired = False
+        self.exit: Exit | None = None
+        self.returning: dict[str, Entry] = {}
+        self.born = clock()
+        self._killed_for: dict[str, tuple[Cause, str]] = {}
+        self._killed = False
+        self._journal = Journal(context)
+        self._reader = JournalReader(self._journal)
+        self._wake, their_wake = context.Pipe()
+        their_lifeline, self._lifeline = context.Pipe(duplex=False)
+        outfit = child.Outfit(
+            self.lane, queues, self._journal, their_wake, their_lifeline, claim, concurrency
+        )
+        self._process = context.Process(
+            target=child.main, args=(outfit, queue, self._forgetting(forget)), name=self.lane.worker
+        )
+        self._process.start()
+        their_wake.close()
+        their_lifeline.close()
+
+    def _forgetting(self, forget: Callable[[], None]) -> Callable[[], None]:
+        def close() -> None:
+            forget()
+            self.close_pipes()
+
+        return close
+
+    def fileno(self) -> int:
+        """Readable when the child says that it is idle."""
+        return self._wake.fileno()
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid or 0
+
+    @property
+    def shown(self) -> Worker:
+        """What rq shows of it."""
+        return self._identity.shown(self.pid, self._queues)
+
+    def account(self) -> Account:
+        """What its journal says."""
+        return self._reader.read()
+
+    def outcome(self, record: Record) -> Outcome:
+        """The outcome of an ended job in its journal."""
+        return self._reader.outcome(record)
+
+    def wake(self) -> None:
+        """There may be work."""
+        self.idle = self.half_idle = False
+        try:
+            os.write(self._wake.fileno(), doorbell.RING)
+        except OSError:
+            logger.debug("child %s cannot be woken: it has ended", self.pid)
+
+    def hear(self) -> bool:
+        """The child said that it is idle: whether it had found anything since it was woken."""
+        try:
+            said = os.read(self._wake.fileno(), 4096)
+        except ConnectionError:
+            said = b""
+        self.idle = self.idle or said.endswith((doorbell.SATED, doorbell.EMPTY))
+        self.half_idle = said.endswith(doorbell.HALF)
+        return said.endswith(doorbell.SATED)
+
+    def drain(self) -> list[Entry]:
+        """Ask it to begin nothing more and to end; gives what it held."""
+        self.retired = True
+        self._reader.drain()
+        self.wake()
+        return self.revoke()
+
+    def revoke(self, only: Iterable[str] | None = None) -> list[Entry]:
+        """Take held jobs back, all or only some members, unless they began; they are `returning`.
+
+        Nothing, where the child is just beginning one: try again a moment later.
+        """
+        wanted = None if only is None else frozenset(only)
+        held = [r for r in self.account().of(State.HELD) if wanted is None or r.member in wanted]
+        if not held or not self._reader.lock():
+            return []
+        try:
+            entries = [r.entry for r in self._reader.move(held, State.HELD, State.REVOKED)]
+        finally:
+            self._reader.unlock()
+        self.returning.update((entry.member, entry) for entry in entries)
+        return entries
+
+    def returned(self, entries: Iterable[Entry]) -> None:
+        """Their release was answered."""
+        for entry in entries:
+            self.returning.pop(entry.member, None)
+
+    def reported(self, records: Iterable[Record]) -> None:
+        """The supervisor has reported these outcomes."""
+        if self._reader.lock():
+            self._reader.move(records, State.ENDED, State.REPORTED)
+            self._reader.unlock()
+
+    def confirm(self, records: Iterable[Record], limit: float) -> None:
+        """A beat renewed these leases: the held ones may begin until `limit`."""
+        self._reader.extend(records, limit)
+
+    def stop_coroutine(self, record: Record) -> None:
+        """Ask the async lane to cancel a running coroutine."""
+        if self._reader.lock():
+            self._reader.move((record,), State.RUNNING, State.STOPPING)
+            self._reader.unlock()
+
+    def kill(self, record: Record, cause: Cause, reason: str) -> bool:
+        """End the process for the sake of one running job; False when that has ended meanwhile.
+
+        The lock is kept, so that nothing else begins on the way.
+        """
+        if self._killed:
+            return True
+        locked = self._reader.lock()
+        now = {r.member for r in self.account().of(State.RUNNING, State.STOPPING)}
+        if record.member not in now:
+            if locked:
+                self._reader.unlock()
+            return False
+        self._killed_for[record.member] = cause, reason
+        self.end()
+        return True
+
+    def kill_running(self) -> None:
+        """Kill the process under its job, as rq's kill-horse does: a death of its process."""
+        run = sync_run(self.account())
+        if run is not None:
+            self.kill(run, "death", "WorkerDied: rq's kill-horse command ended the process")
+
+    def end(self) -> None:
+        """Kill the process, and what its job has started; what runs is not to blame."""
+        self._killed = self.retired = True
+        for kill in (os.killpg, os.kill):
+            try:
+                kill(self.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+
+    def reap(self) -> bool:
+        """Look whether it has ended."""
+        if self.exit is None and self.pid:
+            self.exit = _wait(self.pid)
+            if self.exit is not None:
+                # multiprocessing must not wait for it a second time
+                popen: Any = getattr(self._process, "_popen")  # noqa: B009 - typeshed has no such name
+                popen.returncode = self.exit.code
+        return self.exit is not None
+
+    def judged(self) -> list[Ended]:
+        """The runs that died with the process, each with its cause."""
+        now = time.time()
+        records = self.account().of(State.RUNNING, State.STOPPING)
+        return [self._judge(record, now) for record in records]
+
+    def _judge(self, record: Record, now: float) -> Ended:
+        cause: Cause = "drain" if self._killed else "death"
+        reason = (
+            f"WorkerDied: the process was {self.exit} while it ran this job,"
+            f" {now - record.started:.1f} s after it began"
+        )
+        cause, reason = self._killed_for.get(record.member, (cause, reason))
+        return Ended(*record.entry, cause, reason, record.started, now)
+
+    def beat(self) -> tuple[Beat, list[Record]]:
+        """Its part of the supervisor's beat, and the records that it names."""
+        account = self.account()
+        named = account.of(State.HELD, State.RUNNING, State.ENDED, State.STOPPING)
+        running = [r for r in named if r.state in (State.RUNNING, State.STOPPING)]
+        since = clock() - LONG
+        entries = {r.member: r.entry for r in named} | self.returning
+        beat = Beat(
+            self.lane,
+            self.shown,
+            account.answered,
+            tuple(entries.values()),
+            frozenset(r.member for r in running if r.begun < since),
+            running[0].entry.id if running else "",
+            account.successful,
+            account.failed,
+            account.working_time,
+        )
+        return beat, named
+
+    def close(self) -> None:
+        """It is settled: give back its memory and pipes."""
+        self.close_pipes()
+        self._journal.close()
+        self._process.close()
+
+    def close_pipes(self) -> None:
+        """Close this process's ends: in a process that was forked beside it, too."""
+        self._wake.close()
+        self._lifeline.close()
+
+
+def sync_run(account: Account) -> Record | None:
+    """What the sync lane runs."""
+    return next((r for r in account.of(State.RUNNING) if r.lane == SYNC), None)
+
+
+def _wait(pid: int) -> Exit | None:
+    try:
+        ended, status, usage = os.wait4(pid, os.WNOHANG)
+    except ChildProcessError:  # somebody else waited for it
+        return Exit(1, None)
+    if ended == 0:
+        return None
+    return Exit(os.waitstatus_to_exitcode(status), usage.ru_maxrss / 1024)

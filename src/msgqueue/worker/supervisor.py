@@ -1,0 +1,115 @@
+"""Runs the tasks of a TaskQueue in child processes that it minds."""
+
+import gc
+import logging
+import multiprocessing
+import sys
+import threading
+from collections.abc import Sequence
+from typing import Final, Literal
+
+from msgqueue.errors import ConfigurationError, UnknownQueue
+from msgqueue.observe.logs import event
+from msgqueue.queue import TaskQueue
+from msgqueue.worker.extras import Extra
+from msgqueue.worker.fleet import Terms
+from msgqueue.worker.loop import Loop, Plan
+from msgqueue.worker.os_signals import Signals
+from msgqueue.worker.pace import MOST
+from msgqueue.worker.shared import Context
+
+StartMethod = Literal["fork", "spawn"]
+
+GRACE: Final = 8.0  # seconds; a container's stop waits for 10
+
+logger = logging.getLogger(__name__)
+
+
+class Supervisor:
+    """Runs the tasks of a TaskQueue in child processes until it is told to end.
+
+    Args:
+        queue: whose jobs.
+        processes: how many children; each runs one function, or many coroutines, at a time.
+        queues: only these of the TaskQueue's queues, in order of priority.
+        concurrency: how many coroutines a child runs at once.
+        claim: how many jobs a child claims at once, at most; 1 turns claims of many off.
+        grace: seconds that running jobs get to end on SIGTERM before they go back to the queue.
+        burst: end when the queues are empty.
+        start_method: `spawn` where the app's import starts threads; default `fork` on Linux.
+        extras: further processes to start beside the children and to end after them.
+
+    Raises:
+        UnknownQueue: the TaskQueue does not name one of `queues`.
+        ConfigurationError: another argument cannot be used.
+    """
+
+    def __init__(
+        self,
+        queue: TaskQueue,
+        processes: int = 1,
+        *,
+        queues: Sequence[str] | None = None,
+        concurrency: int = 100,
+        claim: int = MOST,
+        grace: float = GRACE,
+        burst: bool = False,
+        start_method: StartMethod | None = None,
+        extras: Sequence[Extra] = (),
+    ) -> None:
+        for name, number in (
+            ("processes", processes),
+            ("concurrency", concurrency),
+            ("claim", claim),
+        ):
+            if number < 1:
+                raise ConfigurationError(f"{name}={number} cannot be used: give 1 or more")
+        for name in queues or ():
+            if name not in queue.names:
+                raise UnknownQueue(name, queue.names)
+        terms = Terms(tuple(queues or queue.names), min(claim, MOST), concurrency)
+        self._plan = Plan(queue, terms, processes, grace, burst, extras)
+        self._start_method = start_method
+
+    def run(self) -> int:
+        """Work until SIGTERM or SIGINT, then drain: a second signal ends at once. The exit code.
+
+        Raises:
+            ConfigurationError: this is not the main thread, which signals need.
+            RedisUnavailable, EmbeddedServerError: there is no Redis to begin with.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            raise ConfigurationError("Supervisor.run() needs the main thread: signals come there")
+        context = _context(self._start_method)
+        gc.collect()
+        gc.freeze()  # what was imported stays shared with the children
+        with Signals() as signals:
+            return Loop(self._plan, context, signals).run()
+
+
+def run(
+    queue: TaskQueue,
+    *,
+    processes: int = 1,
+    queues: Sequence[str] | None = None,
+    concurrency: int = 100,
+    burst: bool = False,
+    extras: Sequence[Extra] = (),
+) -> int:
+    """Run a supervisor to its end, for our commands; the exit code."""
+    supervisor = Supervisor(
+        queue, processes, queues=queues, concurrency=concurrency, burst=burst, extras=extras
+    )
+    return supervisor.run()
+
+
+def _context(chosen: StartMethod | None) -> Context:
+    """How children are started: forked, so that what was imported is shared, where that is safe."""
+    if chosen == "fork":
+        return multiprocessing.get_context("fork")
+    if chosen is None and sys.platform != "darwin":
+        if threading.active_count() == 1:
+            return multiprocessing.get_context("fork")
+        why = "the app's import started threads: each child takes about 15 MB more"
+        event(logger, "children are spawned", level=logging.WARNING, why=why)
+    return multiprocessing.get_context("spawn")

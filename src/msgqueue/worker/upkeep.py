@@ -1,0 +1,123 @@
+"""Keeps a queue's house: takes over dead leases, queues due jobs, drops what has expired.
+
+One supervisor at a time does it, whoever holds the upkeep lock; each step is small.
+"""
+
+import logging
+import secrets
+import time
+from functools import partial
+from typing import Final
+
+from msgqueue.observe.logs import event
+from msgqueue.store import steps
+from msgqueue.store.codec import unix_text
+from msgqueue.store.steps import Promoted, Swept
+from msgqueue.worker.calls import Calls
+from msgqueue.worker.shared import clock
+
+EVERY: Final = 1.0  # seconds between two sweeps, and two looks for due jobs
+HANDOVER_EVERY: Final = 5.0  # seconds; it repeats what children do at once
+TRIM_EVERY: Final = 30.0  # seconds between two queues
+SOONEST: Final = 0.05  # seconds before a queue is looked at again for due jobs
+
+logger = logging.getLogger(__name__)
+
+
+class Upkeep:
+    """The upkeep of some queues, while this supervisor leads."""
+
+    def __init__(self, calls: Calls, queues: tuple[str, ...], name: str) -> None:
+        self._calls, self._queues, self._name = calls, queues, name
+        self._token = secrets.token_hex(8)
+        self._leading = False
+        self._lead_at = 0.0
+        self._due = dict.fromkeys(queues, 0.0)
+        self._handover_at = self._trim_at = 0.0
+        self._trimmed = 0
+
+    @property
+    def wants_at(self) -> float:
+        """Clock time of the next duty."""
+        return min(self._lead_at, *self._due.values()) if self._leading else self._lead_at
+
+    def go(self) -> None:
+        """Do what is due."""
+        now = clock()
+        if now >= self._lead_at:
+            self._lead_at = now + EVERY
+            self._calls.ask(partial(steps.lead, self._token), self._led)
+        if not self._leading:
+            return
+        for queue, due in self._due.items():
+            if now >= due:
+                self._due[queue] = now + EVERY
+                self._calls.ask(partial(self._promote, queue), partial(self._promoted, queue))
+
+    def leave(self) -> None:
+        """Give the queues' scheduler locks back, so that another one need not wait."""
+        if self._leading:
+            for queue in self._queues:
+                self._calls.ask(partial(steps.leave_promoting, queue, self._name), _done)
+        self._leading = False
+        self._lead_at = float("inf")
+
+    def _led(self, leading: bool) -> None:
+        if leading != self._leading:
+            event(logger, "upkeep begins" if leading else "upkeep ends", level=logging.DEBUG)
+        self._leading = leading
+        if not leading:
+            return
+        self._sweep()
+        now = clock()
+        if now >= self._handover_at:
+            self._handover_at = now + HANDOVER_EVERY
+            self._calls.ask(lambda: steps.handover(_now_text()), self._handed_over)
+        if now >= self._trim_at:
+            self._trim_at = now + TRIM_EVERY
+            self._trimmed = (self._trimmed + 1) % len(self._queues)
+            self._trim(self._queues[self._trimmed])
+
+    def _sweep(self) -> None:
+        self._calls.ask(lambda: steps.sweep(self._token, _now_text()), self._swept)
+
+    def _swept(self, swept: Swept) -> None:
+        if swept.requeued or swept.failed:
+            event(
+                logger,
+                "jobs recovered",
+                level=logging.WARNING,
+                requeued=swept.requeued,
+                failed=swept.failed,
+            )
+        if swept.more:
+            self._sweep()
+
+    def _promote(self, queue: str) -> steps.Step[Promoted]:
+        return steps.promote(queue, self._name, _now_text())
+
+    def _promoted(self, queue: str, promoted: Promoted) -> None:
+        if promoted.moved:
+            event(logger, "jobs due", queue=queue, count=promoted.moved)
+        if promoted.next_due is not None and not promoted.busy:
+            wait = max(promoted.next_due - time.time(), SOONEST)
+            self._due[queue] = min(self._due[queue], clock() + wait)
+
+    def _handed_over(self, count: int) -> None:
+        if count:
+            self._handover_at = 0.0
+
+    def _trim(self, queue: str) -> None:
+        self._calls.ask(partial(steps.trim, queue), partial(self._trimmed_some, queue))
+
+    def _trimmed_some(self, queue: str, count: int) -> None:
+        if count:
+            self._trim(queue)
+
+
+def _now_text() -> str:
+    return unix_text(time.time())
+
+
+def _done(_answer: bool) -> None:
+    pass

@@ -1,0 +1,144 @@
+"""The tasks that the worker's tests run; its Redis is named by the environment."""
+
+import asyncio
+import ctypes
+import os
+import re
+import signal
+import time
+from datetime import datetime
+from pathlib import Path
+
+from rq import get_current_job
+
+from msgqueue import Retry, TaskQueue, current_job
+
+queue = TaskQueue(queues=("high", "default"))
+
+
+@queue.task
+def add(a: int, b: int) -> int:
+    return a + b
+
+
+@queue.task
+def nothing() -> None:
+    return None
+
+
+@queue.task
+def fail(text: str) -> None:
+    raise ValueError(text)
+
+
+@queue.task
+def weekday(moment: datetime) -> int:
+    return moment.weekday()
+
+
+@queue.task
+def note(text: str | int) -> None:
+    """Append a line to the test's file, in one write."""
+    line = f"{text}\n".encode()
+    fd = os.open(os.environ["NOTES"], os.O_APPEND | os.O_CREAT | os.O_WRONLY)
+    os.write(fd, line)
+    os.close(fd)
+
+
+@queue.task
+def sleep(seconds: float, text: str = "") -> float:
+    if text:
+        note(text)
+    time.sleep(seconds)
+    return seconds
+
+
+@queue.task
+async def nap(seconds: float) -> float:
+    await asyncio.sleep(seconds)
+    return seconds
+
+
+@queue.task
+async def stubborn_nap() -> None:
+    """Sleep on through every cancellation."""
+    while True:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            continue
+
+
+@queue.task(retry=Retry(max=3))
+def succeed_at(attempt: int, key: str) -> int:
+    tries = queue.source.client().incr(key)
+    if tries < attempt:
+        raise RuntimeError(f"try {tries}")
+    return int(tries)
+
+
+@queue.task
+def own_ids() -> list[str]:
+    job, rq_job = current_job(), get_current_job()
+    if job is None or rq_job is None:
+        return []
+    return [job.id, rq_job.id, rq_job.fetch(rq_job.id, rq_job.connection).id]
+
+
+@queue.task
+async def own_ids_async() -> list[str]:
+    await asyncio.sleep(0.01)
+    return await asyncio.to_thread(own_ids.function)
+
+
+@queue.task(timeout=1)
+def loop_in_python() -> None:
+    while True:
+        pass
+
+
+@queue.task(timeout=1)
+def loop_in_c() -> None:
+    re.match(r"(a+)+$", "a" * 60 + "b")
+
+
+@queue.task(timeout=1)
+def swallow_everything() -> None:
+    while True:
+        try:
+            time.sleep(60)
+        except BaseException:  # noqa: BLE001, S112 - what the test is about
+            continue
+
+
+@queue.task(timeout=1)
+async def nap_too_long() -> None:
+    await asyncio.sleep(60)
+
+
+@queue.task
+def die(how: str) -> None:
+    """End the process in one of many ways."""
+    if how == "segfault":
+        ctypes.string_at(0)
+    elif how == "exit":
+        os._exit(0)
+    else:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@queue.task
+def die_once(key: str) -> str:
+    if queue.source.client().incr(key) == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "done"
+
+
+@queue.task
+def environment() -> list[str]:
+    return [name for name in os.environ if name.startswith("MSGQUEUE_")]
+
+
+@queue.task
+def touch(path: str) -> None:
+    Path(path).touch()

@@ -1,0 +1,21 @@
+"""One crew a test, on an empty database."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.worker import app
+from tests.worker.crew import Crew
+
+from msgqueue.connection import Source
+
+
+@pytest.fixture
+def crew(url: str, tmp_path: Path) -> Iterator[Crew]:
+    """Tasks, their Redis, and supervisors that end with the test."""
+    source = Source(url)
+    with app.queue._runner.diverted(source):
+        crew = Crew(url, tmp_path / "notes")
+        yield crew
+        crew.close()
+    source.close()

@@ -1,0 +1,113 @@
+"""What the worker's tests hold: one Redis, its tasks, and supervisors as processes of their own."""
+
+import multiprocessing
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import redis
+from rq import Queue
+from rq.serializers import JSONSerializer
+from tests.worker import app, faults
+
+from msgqueue import Job, JobStatus, TaskQueue
+from msgqueue.observe import logs
+from msgqueue.worker.supervisor import Supervisor
+
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload([__name__])
+
+
+class Process:
+    """A supervisor that runs, forked from a process that has imported what it needs."""
+
+    def __init__(self, env: dict[str, str], options: dict[str, Any]) -> None:
+        self._process = FORKS.Process(target=run, args=(env, options))
+        self._process.start()
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self._process.pid is not None
+        return self._process.pid
+
+    def wait(self, timeout: float) -> int:
+        """Its exit code, once it has ended."""
+        self._process.join(timeout)
+        assert self._process.exitcode is not None, f"still runs after {timeout} s"
+        return self._process.exitcode
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        os.kill(self.pid, number)
+
+    def children(self) -> list[int]:
+        """The pids of its children."""
+        path = Path(f"/proc/{self.pid}/task/{self.pid}/children")
+        return [int(pid) for pid in path.read_text().split()]
+
+    def end(self) -> None:
+        """End it, by force if need be."""
+        for end in (self._process.terminate, self._process.kill):
+            if self._process.is_alive():
+                end()
+                self._process.join(5)
+
+
+def run(env: dict[str, str], options: dict[str, Any]) -> None:
+    """What the process of a supervisor does."""
+    os.environ.update(env)
+    logs.configure()
+    faults.install()
+    sys.exit(Supervisor(app.queue, **options).run())
+
+
+class Crew:
+    """Enqueues jobs of the test's tasks, and starts supervisors for them."""
+
+    def __init__(self, url: str, notes: Path) -> None:
+        self.url, self._notes = url, notes
+        self.redis = redis.Redis.from_url(url)
+        self.rq = Queue("default", connection=self.redis, serializer=JSONSerializer)
+        self._env = {"MSGQUEUE_REDIS_URL": url, "NOTES": str(notes)}
+        self._processes: list[Process] = []
+
+    @property
+    def queue(self) -> TaskQueue:
+        """The queue of the test's tasks."""
+        return app.queue
+
+    def start(self, env: dict[str, str] | None = None, **options: Any) -> Process:
+        """Start a supervisor with these arguments of `Supervisor`."""
+        process = Process(self._env | (env or {}), options)
+        self._processes.append(process)
+        return process
+
+    def enqueue(self, task: str, *args: Any, **options: Any) -> Job[Any]:
+        """Enqueue a job of a task; keyword arguments are options."""
+        return self.queue.tasks[task].options(**{"queue": "default", **options}).enqueue(*args)
+
+    def enqueue_path(self, path: str, *args: Any) -> Job[Any]:
+        """Enqueue by rq a job of any function."""
+        return self.queue.job(self.rq.enqueue(path, args=args).id)
+
+    def noted(self) -> list[str]:
+        """The lines that `note` has written."""
+        return self._notes.read_text().splitlines() if self._notes.exists() else []
+
+    def key(self, name: str) -> str:
+        """The name of a key for the test's own use."""
+        return f"test:{name}"
+
+    def running(self, task: str) -> bool:
+        """Whether a job of this task runs."""
+        names = [job.task for job in self.queue.jobs(JobStatus.STARTED, limit=100).items]
+        return task in names
+
+    def close(self) -> None:
+        """End all that was started."""
+        for process in self._processes:
+            process.end()
+        self.redis.close()
