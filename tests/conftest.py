@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -10,12 +12,14 @@ from pathlib import Path
 import pytest
 import redis
 
+import msgqueue
 from msgqueue.connection import Source
 from msgqueue.embedded import EmbeddedServer
 from msgqueue.settings import Settings
 
 Eventually = Callable[..., None]
 ServerAt = Callable[..., EmbeddedServer]
+Python = Callable[..., subprocess.Popen[str]]
 
 
 @pytest.fixture(scope="session")
@@ -91,10 +95,33 @@ def server_at() -> Iterator[ServerAt]:
 
 
 @pytest.fixture
-def eventually() -> Eventually:
-    """`eventually(condition, timeout=5)` waits until the condition holds, or fails the test."""
+def python() -> Iterator[Python]:
+    """`python(code, *args)` starts an interpreter on this very source; it is killed at the end."""
+    started: list[subprocess.Popen[str]] = []
+    source = str(Path(msgqueue.__file__).parents[1])
 
-    def wait(condition: Callable[[], object], timeout: float = 5.0, what: str = "") -> None:
+    def start(code: str, *args: object) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, *map(str, args)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": source},
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def eventually() -> Eventually:
+    """`eventually(condition, timeout=20)` waits until the condition holds, or fails the test."""
+
+    def wait(condition: Callable[[], object], timeout: float = 20.0, what: str = "") -> None:
         until = time.monotonic() + timeout
         while not condition():
             if time.monotonic() > until:

@@ -1,7 +1,8 @@
 """Connections to one Redis for every part of msgqueue: sync, asyncio and dedicated ones."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
 from typing import Any
 
 import redis
@@ -9,6 +10,7 @@ import redis.asyncio
 from redis.connection import AbstractConnection
 
 from msgqueue.endpoint import SOCKET_TIMEOUT, Endpoint, from_client, from_url
+from msgqueue.endpoint.sentinel import disconnect, disconnect_async
 from msgqueue.errors import ConfigurationError, MsgqueueError
 from msgqueue.settings import Settings
 
@@ -50,7 +52,7 @@ class Source:
             self._endpoint = _resolving(self._resolver)
         self._pool = self._endpoint.pool()
         self._client = redis.Redis(connection_pool=self._pool)
-        self._async_clients: dict[asyncio.AbstractEventLoop, redis.asyncio.Redis] = {}
+        self._of_loop: dict[asyncio.AbstractEventLoop, _OfLoop] = {}
 
     @property
     def address(self) -> str:
@@ -71,15 +73,13 @@ class Source:
         return self._client
 
     def async_client(self) -> redis.asyncio.Redis:
-        """The client of the running event loop; `aclose` it before the loop ends."""
+        """The client of the running event loop; its connections end with the loop at the latest."""
         loop = asyncio.get_running_loop()
-        if loop not in self._async_clients:
-            for ended in [other for other in self._async_clients.copy() if other.is_closed()]:
-                self._async_clients.pop(ended, None)
-            self._async_clients[loop] = redis.asyncio.Redis(
-                connection_pool=self._endpoint.async_pool()
-            )
-        return self._async_clients[loop]
+        if loop not in self._of_loop:
+            for ended in [other for other in self._of_loop.copy() if other.is_closed()]:
+                self._of_loop.pop(ended, None)
+            self._of_loop[loop] = _OfLoop(self._endpoint.async_pool())
+        return self._of_loop[loop].client
 
     def connection(
         self, *, timeout: float | None = SOCKET_TIMEOUT, protocol: int = 2
@@ -102,17 +102,40 @@ class Source:
 
     def close(self) -> None:
         """Close the synchronous connections; a later use opens new ones."""
-        self._pool.disconnect()
+        disconnect(self._pool)
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop and the synchronous ones."""
-        client = self._async_clients.pop(asyncio.get_running_loop(), None)
-        if client is not None:
-            await client.connection_pool.disconnect()
+        ours = self._of_loop.pop(asyncio.get_running_loop(), None)
+        if ours is not None:
+            await ours.aclose()
         self.close()
 
     def __repr__(self) -> str:
         return f"Source({self.address})"
+
+
+class _OfLoop:
+    """The client of one event loop.
+
+    Its connections are closed when `asyncio.run` or a server closes the loop: a loop has no hook
+    for that, but closes the async generators that were begun in it.
+    """
+
+    def __init__(self, pool: redis.asyncio.ConnectionPool) -> None:
+        self.client = redis.asyncio.Redis(connection_pool=pool)
+        self._life = self._until_closed()
+        with suppress(StopIteration):  # it stands at its `yield`
+            self._life.asend(None).send(None)
+
+    async def aclose(self) -> None:
+        await self._life.aclose()
+
+    async def _until_closed(self) -> AsyncGenerator[None, None]:
+        try:
+            yield
+        finally:
+            await disconnect_async(self.client.connection_pool)
 
 
 class _Resolver:
@@ -166,6 +189,8 @@ def _resolving(resolver: _Resolver) -> Endpoint:
 class _Connection(redis.UnixDomainSocketConnection):
     """Connects to what the resolver names, and asks it once more when nobody answers there."""
 
+    host, port = "", 0  # redis-py 8 asks for them where a socket times out
+
     def __init__(self, *, resolver: _Resolver, **options: Any) -> None:
         super().__init__(**options)  # type: ignore[no-untyped-call]  # redis-py's has no hints
         self._resolver = resolver
@@ -183,6 +208,8 @@ class _Connection(redis.UnixDomainSocketConnection):
 
 class _AsyncConnection(redis.asyncio.UnixDomainSocketConnection):
     """`_Connection` for asyncio: the resolver may block, so it runs in a thread."""
+
+    host, port = "", 0  # redis-py 8 asks for them where a socket times out
 
     def __init__(self, *, resolver: _Resolver, **options: Any) -> None:
         super().__init__(**options)

@@ -57,12 +57,10 @@ def _problem(executable: str) -> str | None:
         done = subprocess.run(
             [executable, "--version"], capture_output=True, text=True, timeout=10, check=False
         )
-    except (OSError, subprocess.SubprocessError) as error:
-        return (
-            error.strerror or str(error)
-            if isinstance(error, OSError)
-            else "it does not answer to --version"
-        )
+    except OSError as error:
+        return error.strerror or str(error)
+    except subprocess.SubprocessError:
+        return "it does not answer to --version"
     version = re.search(r"v=(\d+)\.(\d+)[.\d]*", done.stdout)
     if version is None:
         return "its --version names no Redis or Valkey version"

@@ -72,14 +72,15 @@ class Home:
 
     def try_lock(self) -> int | None:
         """Take the lock that a live server holds; None while there is such a server."""
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        descriptor = os.open(self.path / "redis.lock", flags, 0o600)
+        lock = self.path / "redis.lock"
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            return None
-        return descriptor
+            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            return descriptor if _try_flock(descriptor) else None
+        except OSError as error:
+            raise EmbeddedServerError(
+                f"the lock {lock} cannot be taken: {error.strerror}."
+                " Set MSGQUEUE_HOME to a folder on a local disk that you may write"
+            ) from error
 
     def server_pid(self) -> int | None:
         """The pid that the last server wrote down; it may be gone."""
@@ -100,6 +101,18 @@ class Home:
         return socket
 
 
+def _try_flock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return False
+    except OSError:
+        os.close(descriptor)
+        raise
+    return True
+
+
 def _make_private(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -112,9 +125,7 @@ def _make_private(path: Path) -> None:
         ) from error
     problem = _unsafe(path, found)
     if problem:
-        raise EmbeddedServerError(
-            f"the folder {path} is not used for the embedded server: {problem}"
-        )
+        raise EmbeddedServerError(f"the embedded server does not use the folder {path}: {problem}")
 
 
 def _unsafe(path: Path, found: os.stat_result) -> str | None:

@@ -93,7 +93,8 @@ class EmbeddedServer:
                 self._process.stop()  # it is gone, else the lock were not ours
             executable = binary.find(self._settings.redis_server)
             self._end_with_us()
-            self._process = ServerProcess(executable, self._home, self._lock)
+            self._process = ServerProcess(executable, self._home)
+            self._process.start(self._lock)
         finally:
             os.close(self._lock)  # from here on the server alone holds it
             self._lock = None

@@ -8,12 +8,14 @@ named job, task, queue, attempt, seconds, outcome, worker, ...; never arguments,
 import json
 import logging
 import logging.config
-import sys
 import time
 from typing import Any
 
 LIBRARY = "msgqueue"
-_EVENT_WIDTH = 22
+_EVENT_WIDTH = 24
+_UVICORN = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi")
+_REQUEST = ("client", "method", "path", "http", "status")
+"""What uvicorn.access logs as a record's arguments."""
 
 
 def event(
@@ -46,41 +48,34 @@ def configure(format: str = "text", level: str = "info") -> None:
 def configuration(format: str = "text", level: str = "info") -> dict[str, Any]:
     """What `configure` sets up, as `logging.config.dictConfig` and uvicorn's `log_config` take it.
 
-    uvicorn's records lose their own handlers and look like ours. Other libraries are heard from
-    WARNING on.
+    uvicorn's records lose their own handlers and look like ours. What tasks and other libraries
+    log is heard too, from INFO on at the lowest.
     """
-    ours = {"level": level.upper()}
+    everybody = "INFO" if level == "debug" else level.upper()
     formatter = JsonFormatter if format == "json" else TextFormatter
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": {"()": f"{__name__}.{formatter.__name__}"}},
-        "handlers": {
-            "stderr": {"class": "logging.StreamHandler", "stream": sys.stderr, "formatter": "line"}
-        },
-        "root": {"level": "WARNING", "handlers": ["stderr"]},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "root": {"level": everybody, "handlers": ["stderr"]},
         "loggers": {
-            LIBRARY: ours,
-            "uvicorn": {**ours, "handlers": [], "propagate": True},
-            "uvicorn.error": {**ours, "handlers": [], "propagate": True},
-            "uvicorn.access": {**ours, "handlers": [], "propagate": True},
+            LIBRARY: {"level": level.upper()},
+            **{name: {"level": everybody, "handlers": [], "propagate": True} for name in _UVICORN},
         },
     }
 
 
 class TextFormatter(logging.Formatter):
-    """`12:30:01.250 info  job finished           job=… task=charge seconds=0.012`."""
+    """`12:30:01.250 info    job finished             job=... task=charge seconds=0.012`."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Lay out one record."""
-        clock = (
-            f"{time.strftime('%H:%M:%S', time.localtime(record.created))}.{int(record.msecs):03d}"
-        )
         name, facts = _name_and_facts(record)
+        second = time.strftime("%H:%M:%S", time.localtime(record.created))
+        start = f"{second}.{int(record.msecs):03d} {record.levelname.lower():<8}"
         told = " ".join(f"{key}={_word(value)}" for key, value in facts.items())
-        line = (
-            f"{clock} {record.levelname.lower():<8}{_plain(name):<{_EVENT_WIDTH}} {told}".rstrip()
-        )
+        line = f"{start}{_plain(name):<{_EVENT_WIDTH}} {told}".rstrip()
         trace = _traceback(self, record)
         return f"{line}\n{trace}" if trace else line
 
@@ -93,12 +88,8 @@ class JsonFormatter(logging.Formatter):
         name, facts = _name_and_facts(record)
         second = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
         stamp = f"{second}.{int(record.msecs):03d}Z"
-        line = {
-            "time": stamp,
-            "level": record.levelname.lower(),
-            "event": name,
-            "logger": record.name,
-        }
+        line = {"time": stamp, "level": record.levelname.lower(), "event": name}
+        line["logger"] = record.name
         line |= {
             key if key not in line else f"{key}_": _json_value(value)
             for key, value in facts.items()
@@ -114,13 +105,9 @@ def _name_and_facts(record: logging.LogRecord) -> tuple[str, dict[str, Any]]:
     if isinstance(facts, dict):
         return record.getMessage(), facts
     if record.name == "uvicorn.access" and isinstance(record.args, tuple):
-        client, method, path, _, status = record.args
-        return "request", {
-            "method": method,
-            "path": str(path).partition("?")[0],
-            "status": status,
-            "client": client,
-        }
+        request = dict(zip(_REQUEST, record.args, strict=False))
+        request["path"] = str(request.get("path")).partition("?")[0]  # a query may hold secrets
+        return "request", request
     if record.name.split(".")[0] in (LIBRARY, "uvicorn"):
         return record.getMessage(), {}
     return record.getMessage(), {"logger": record.name}
@@ -130,7 +117,7 @@ def _traceback(formatter: logging.Formatter, record: logging.LogRecord) -> str:
     """The traceback without the values of locals, which `logging` never shows."""
     if record.exc_info and not record.exc_text:
         record.exc_text = formatter.formatException(record.exc_info)
-    return record.exc_text or ""
+    return "\n".join(_plain(line) for line in (record.exc_text or "").splitlines())
 
 
 def _word(value: Any) -> str:
@@ -139,16 +126,14 @@ def _word(value: Any) -> str:
     text = str(value)
     if text and text.isprintable() and not any(sign in text for sign in ' "='):
         return text
-    return json.dumps(text, ensure_ascii=False)
+    return _plain(json.dumps(text, ensure_ascii=False))
 
 
 def _plain(text: str) -> str:
-    """No line breaks or terminal sequences from elsewhere in a log for people."""
-    return (
-        text
-        if text.isprintable()
-        else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-    )
+    """Escape line breaks and terminal sequences, which must not come from elsewhere."""
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
 
 
 def _json_value(value: Any) -> Any:
