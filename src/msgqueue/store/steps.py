@@ -451,6 +451,15 @@ def counts(queues: Sequence[str]) -> Step[dict[str, dict[JobStatus, int]]]:
     return Step(script("counts"), (), queues, decode)
 
 
+def queues() -> Step[tuple[str, ...]]:
+    """The names of all queues that rq or msgqueue ever used, sorted."""
+
+    def decode(raw: list[bytes]) -> tuple[str, ...]:
+        return tuple(sorted(text(key).removeprefix(keys.queue("")) for key in raw))
+
+    return Step(script("queues"), (), (), decode)
+
+
 def waiting(queues: Sequence[str]) -> Step[dict[str, int]]:
     """How many ids wait in each queue."""
     return Step(script("waiting"), (), queues, lambda raw: dict(zip(queues, raw, strict=True)))

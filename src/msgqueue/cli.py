@@ -1,0 +1,208 @@
+"""The command `msgqueue`: runs workers, enqueues, shows, cancels and retries jobs."""
+
+import json
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from msgqueue import apps, tables
+from msgqueue.errors import (
+    ConfigurationError,
+    InvalidJob,
+    JobNotFound,
+    MsgqueueError,
+    UnknownTask,
+)
+from msgqueue.jobs import JobStatus
+from msgqueue.observe import logs
+from msgqueue.queue import TaskQueue
+from msgqueue.settings import Settings
+from msgqueue.store import steps
+from msgqueue.worker.supervisor import run
+
+app = typer.Typer(
+    help="Durable background jobs on Redis.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+App = Annotated[str, typer.Argument(metavar="MODULE:QUEUE", help="Where the TaskQueue is.")]
+MaybeApp = Annotated[
+    str | None,
+    typer.Option("--app", metavar="MODULE:QUEUE", help="Where the TaskQueue is, instead of a url."),
+]
+Url = Annotated[
+    str | None, typer.Option(help="Redis; default: MSGQUEUE_REDIS_URL, else the embedded server.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Ids = Annotated[list[str], typer.Argument(metavar="JOB_ID...")]
+
+
+@app.command()
+def worker(
+    reference: App,
+    processes: Annotated[int, typer.Option("--processes", "-p", help="Child processes.")] = 1,
+    queues: Annotated[
+        str | None, typer.Option(help="Only these queues, in this order: high,default")
+    ] = None,
+    concurrency: Annotated[int, typer.Option(help="Coroutines a process runs at once.")] = 100,
+    burst: Annotated[bool, typer.Option("--burst", help="End when the queues are empty.")] = False,
+) -> None:
+    """Run the jobs of a TaskQueue until SIGTERM or Ctrl-C."""
+    settings = Settings.from_environment()
+    logs.configure(settings.log_format, settings.log_level)
+    raise typer.Exit(
+        run(
+            apps.load(reference),
+            processes=processes,
+            queues=queues.split(",") if queues else None,
+            concurrency=concurrency,
+            burst=burst,
+        )
+    )
+
+
+@app.command()
+def enqueue(
+    reference: App,
+    task: Annotated[str, typer.Argument(help="The task's name.")],
+    arguments: Annotated[
+        list[str] | None, typer.Argument(help="Its arguments: JSON, or else text.")
+    ] = None,
+    named: Annotated[
+        list[str] | None,
+        typer.Option("--kwarg", "-k", metavar="NAME=VALUE", help="An argument by name."),
+    ] = None,
+    queue: Annotated[str | None, typer.Option(help="Default: the task's.")] = None,
+    delay: Annotated[float | None, typer.Option(help="Seconds before it may start.")] = None,
+    job_id: Annotated[str | None, typer.Option(help="Default: a random one.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Enqueue a call of a task and print the job's id."""
+    options: dict[str, Any] = {"queue": queue, "delay": delay, "job_id": job_id}
+    given = {name: value for name, value in options.items() if value is not None}
+    with apps.load(reference) as task_queue:
+        if task not in task_queue.tasks:
+            raise UnknownTask(task, task_queue.tasks)
+        bound = task_queue.tasks[task].options(**given)
+        args = [_value(text) for text in arguments or ()]
+        job = bound.enqueue(*args, **dict(map(_named, named or ())))
+    if as_json:
+        tables.show_json({"job_id": job.id, "status": job.status})
+    else:
+        typer.echo(job.id)
+
+
+@app.command()
+def job(job_id: str, reference: MaybeApp = None, url: Url = None, as_json: AsJson = False) -> None:
+    """Show one job, with its result or its traceback."""
+    with _queue(reference, url) as task_queue:
+        stored = task_queue.store.run(steps.read(job_id))
+        if stored is None:
+            raise JobNotFound(job_id, task_queue.source.address)
+    if as_json:
+        text = tables.result_text(stored.result)
+        tables.show_json({"job": stored.info, "result": text and _value(text)})
+    else:
+        tables.show_job(stored.info, stored.result)
+
+
+@app.command()
+def jobs(
+    status: JobStatus,
+    queue: Annotated[str | None, typer.Option(help="Default: all.")] = None,
+    limit: Annotated[int, typer.Option(help="Jobs a page.")] = 20,
+    cursor: Annotated[str | None, typer.Option(help="Where the page before ended.")] = None,
+    reference: MaybeApp = None,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the jobs of a status, newest first."""
+    with _queue(reference, url) as task_queue:
+        page = task_queue.jobs(status, queue=queue, limit=limit, cursor=cursor)
+    (tables.show_json if as_json else tables.show_jobs)(page)
+
+
+@app.command()
+def cancel(
+    job_ids: Ids, reference: MaybeApp = None, url: Url = None, as_json: AsJson = False
+) -> None:
+    """Cancel jobs, or stop them where they run; prints the status each is left in."""
+    with _queue(reference, url) as task_queue:
+        _tell({job_id: task_queue.cancel(job_id) for job_id in job_ids}, as_json)
+
+
+@app.command()
+def retry(
+    job_ids: Ids, reference: MaybeApp = None, url: Url = None, as_json: AsJson = False
+) -> None:
+    """Put jobs that have ended back into their queues."""
+    with _queue(reference, url) as task_queue:
+        _tell({job_id: task_queue.retry(job_id).status for job_id in job_ids}, as_json)
+
+
+@app.command()
+def queues(reference: MaybeApp = None, url: Url = None, as_json: AsJson = False) -> None:
+    """Count the jobs of each queue."""
+    with _queue(reference, url) as task_queue:
+        counts = task_queue.store.run(steps.counts(task_queue.names))
+    (tables.show_json if as_json else tables.show_queues)(counts)
+
+
+@app.command()
+def workers(reference: MaybeApp = None, url: Url = None, as_json: AsJson = False) -> None:
+    """List the registered workers."""
+    with _queue(reference, url) as task_queue:
+        found = task_queue.store.run(steps.workers())
+    if as_json:
+        tables.show_json([{"name": one.name, **one.fields} for one in found])
+    else:
+        tables.show_workers(found)
+
+
+def _queue(reference: str | None, url: str | None) -> TaskQueue:
+    """The app's TaskQueue, or one over all queues that this Redis knows."""
+    if reference is not None and url is not None:
+        raise ConfigurationError("--app and --url exclude each other: give one of them")
+    if reference is not None:
+        return apps.load(reference)
+    found = TaskQueue(url).store.run(steps.queues())
+    return TaskQueue(url, queues=found) if found else TaskQueue(url)
+
+
+def _value(text: str) -> Any:
+    """A value from the command line: JSON where it is, else text."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _named(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.isidentifier():
+        raise ConfigurationError(f"--kwarg {text!r} is no NAME=VALUE")
+    return name, _value(value)
+
+
+def _tell(statuses: dict[str, JobStatus], as_json: bool) -> None:
+    if as_json:
+        tables.show_json(statuses)
+    else:
+        for job_id, status in statuses.items():
+            typer.echo(f"{job_id} {status}")
+
+
+def main() -> None:
+    """Run the command; an error of ours is one line on standard error."""
+    try:
+        app()
+    except MsgqueueError as error:
+        typer.echo(f"msgqueue: {error}", err=True)
+        sys.exit(2 if isinstance(error, ConfigurationError | InvalidJob) else 1)
+
+
+if __name__ == "__main__":
+    main()
