@@ -1,6 +1,7 @@
 """TaskQueue: declares tasks; enqueues, finds, lists, cancels and retries their jobs."""
 
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, ParamSpec, Self, TypeVar, Unpack, overload
 
@@ -295,6 +296,10 @@ class TaskQueue:
     def async_store(self) -> AsyncStore:
         """Runs steps on the running event loop."""
         return self._runner.async_store
+
+    def diverted(self, source: Source) -> AbstractContextManager[None]:
+        """Speak to another Redis within a `with` block: for tests, see `msgqueue.testing`."""
+        return self._runner.diverted(source)
 
     def close(self) -> None:
         """Close the synchronous connections; a later use opens new ones."""

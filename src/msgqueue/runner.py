@@ -12,7 +12,7 @@ from msgqueue.connection import Source
 from msgqueue.errors import ConfigurationError, UnknownQueue
 from msgqueue.serializers import Serializer
 from msgqueue.store.run import AsyncStore, Store
-from msgqueue.store.waiting import AsyncWaiting, Standing, wait
+from msgqueue.store.waiting import AsyncWaiting, Standing, look, wait
 
 logger = logging.getLogger(__name__)
 
@@ -93,17 +93,23 @@ class Runner:
 
     async def wait_async(self, job_id: str, timeout: float | None) -> Standing:
         """Like `wait`, over one connection for all who wait in this event loop."""
-        connected, loop = self._use(), asyncio.get_running_loop()
-        waiting = connected.waiting.get(loop)
-        if waiting is None:
-            waiting = AsyncWaiting(connected.source, connected.async_store)
-            connected.waiting[loop] = waiting
-        async with asyncio.timeout(timeout):
-            return await waiting.outcome(job_id)
+        connected = self._use()
+        if timeout is not None and timeout <= 0:
+            return await look(connected.async_store, job_id)
+        waiting = connected.waiting_here()
+        timer = asyncio.timeout(timeout)
+        try:
+            async with timer:
+                return await waiting.outcome(job_id)
+        except TimeoutError:
+            if not timer.expired():
+                raise
+            raise TimeoutError(f"job {job_id} has not ended within {timeout} s") from None
 
     def close(self) -> None:
         """Close the synchronous connections; the next use opens new ones."""
         if self._connected is not None:
+            self._connected.store.close()
             self._connected.source.close()
 
     async def aclose(self) -> None:
@@ -112,6 +118,7 @@ class Runner:
             waiting = self._connected.waiting.pop(asyncio.get_running_loop(), None)
             if waiting is not None:
                 await waiting.aclose()
+            self._connected.store.close()
             await self._connected.source.aclose()
 
     @contextmanager
@@ -121,6 +128,7 @@ class Runner:
         try:
             yield
         finally:
+            self.close()
             self._connected = before
 
     def _use(self) -> "_Connected":
@@ -139,6 +147,13 @@ class _Connected:
         self.store, self.async_store = Store(source), AsyncStore(source)
         self.waiting: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncWaiting]
         self.waiting = WeakKeyDictionary()
+
+    def waiting_here(self) -> AsyncWaiting:
+        """What waits in the running event loop."""
+        loop = asyncio.get_running_loop()
+        if loop not in self.waiting:
+            self.waiting[loop] = AsyncWaiting(self.source, self.async_store)
+        return self.waiting[loop]
 
 
 def _in_event_loop() -> bool:
