@@ -28,6 +28,7 @@ from msgqueue.jobs import JobError, JobInfo, JobOptions, JobSpec, JobStatus, Pag
 from msgqueue.queue import TaskQueue
 from msgqueue.settings import Settings
 from msgqueue.tasks import AsyncTask, Task
+from msgqueue.worker.supervisor import Supervisor
 
 __all__ = [
     "AsyncTask",
@@ -58,6 +59,7 @@ __all__ = [
     "ResultExpired",
     "Retry",
     "Settings",
+    "Supervisor",
     "Task",
     "TaskNotImportable",
     "TaskQueue",

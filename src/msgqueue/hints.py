@@ -4,10 +4,11 @@ from types import NoneType, UnionType
 from typing import Any, Final, Literal, Union, get_args, get_origin
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
-from pydantic_core import PydanticSerializationError, to_json
+from pydantic_core import to_json
 
 _PLAIN: Final = (int, str, float, bool, None, NoneType, list, dict, Any, object)
 _LITERALS: Final = (str, int, bool, NoneType)
+_STARS: Final = b'"**********"'  # what pydantic writes for a secret
 _BASE64: Final = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
 
@@ -45,7 +46,10 @@ class Converter:
         Raises:
             ValueError: it has no JSON form.
         """
-        return self._adapter.dump_python(value, mode="json", round_trip=True, warnings="error")
+        dumped = self._adapter.dump_python(value, mode="json", round_trip=True, warnings="error")
+        if _STARS in to_json(dumped) and self.load(dumped) != value:
+            raise ValueError("a secret is not written into Redis: pass a reference to it")
+        return dumped
 
     def dump_any(self, value: Any) -> Any:
         """Like `dump`, for a value that nobody has checked.
@@ -53,10 +57,7 @@ class Converter:
         Raises:
             ValueError: it is not what the hint says, or has no JSON form.
         """
-        try:
-            return self.dump(value)
-        except PydanticSerializationError:
-            return self.dump(self._adapter.validate_python(value))
+        return self.dump(self._adapter.validate_python(value))
 
     def load(self, value: Any) -> Any:
         """The value that `dump` made JSON of.

@@ -83,8 +83,23 @@ def wait(source: Source, store: Store, job_id: str, timeout: float | None) -> St
             return standing
         left = LOOK_AGAIN if until is None else min(LOOK_AGAIN, until - time.monotonic())
         if left <= 0:
-            raise TimeoutError(f"job {job_id} has not ended within {timeout} s: {standing.status}")
+            raise TimeoutError(f"job {job_id} has not ended within {timeout} s")
         _block(source, job_id, standing.last, left)
+
+
+async def look(store: AsyncStore, job_id: str) -> Standing:
+    """How a job ended, if it has.
+
+    Raises:
+        TimeoutError: it has not.
+        DamagedJob: its status cannot be read.
+    """
+    (standing,) = await store.run(standings((job_id,)))
+    if isinstance(standing, DamagedJob):
+        raise standing
+    if not standing.ended:
+        raise TimeoutError(f"job {job_id} has not ended within 0 s")
+    return standing
 
 
 def _block(source: Source, job_id: str, last: str, seconds: float) -> None:
