@@ -57,11 +57,11 @@ class Task(Generic[P, R]):
         """Pickled by reference, as a function is, so that rq can be given the task itself."""
         return self.function.__qualname__
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the function here and now, without a job."""
         return cast(R, self.function(*args, **kwargs))
 
-    def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> Job[R]:
+    def enqueue(self, /, *args: P.args, **kwargs: P.kwargs) -> Job[R]:
         """Have a worker call the function; when this returns, the job is in Redis.
 
         It then runs at least once, whatever process dies. Where the connection is lost on the
@@ -76,13 +76,13 @@ class Task(Generic[P, R]):
         (enqueued,) = self._runner.blocking("task.enqueue_async").run(steps.enqueue((spec,)))
         return self.job(enqueued)
 
-    async def enqueue_async(self, *args: P.args, **kwargs: P.kwargs) -> Job[R]:
+    async def enqueue_async(self, /, *args: P.args, **kwargs: P.kwargs) -> Job[R]:
         """Like `enqueue`, without blocking the event loop."""
         spec = self._spec(args, kwargs)
         (enqueued,) = await self._runner.async_store.run(steps.enqueue((spec,)))
         return self.job(enqueued)
 
-    def spec(self, *args: P.args, **kwargs: P.kwargs) -> JobSpec:
+    def spec(self, /, *args: P.args, **kwargs: P.kwargs) -> JobSpec:
         """A job that is not yet enqueued, for `queue.enqueue_many`.
 
         Raises:
@@ -108,7 +108,7 @@ class Task(Generic[P, R]):
         """The dotted path in rq's data, which a plain rq worker can import and call."""
         return self.import_path if self._travels_as_is else f"{self.import_path}.run_json"
 
-    def run_json(self, *args: Any, **kwargs: Any) -> Any:
+    def run_json(self, /, *args: Any, **kwargs: Any) -> Any:
         """What a plain rq worker calls: arguments and result in JSON's own types."""
         args, kwargs = self._signature.from_json(args, kwargs)
         return self._signature.result_to_json(self.function(*args, **kwargs))
@@ -213,11 +213,11 @@ class AsyncTask(Task[P, R]):
 
     is_async = True
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:  # type: ignore[override] # the one difference
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:  # type: ignore[override] # the one difference
         """The function's coroutine, without a job."""
         return cast(Coroutine[Any, Any, R], self.function(*args, **kwargs))
 
-    async def run_json(self, *args: Any, **kwargs: Any) -> Any:
+    async def run_json(self, /, *args: Any, **kwargs: Any) -> Any:
         """What a plain rq worker calls: arguments and result in JSON's own types."""
         args, kwargs = self._signature.from_json(args, kwargs)
         return self._signature.result_to_json(await self.function(*args, **kwargs))

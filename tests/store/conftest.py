@@ -110,3 +110,23 @@ def died(job: Claimed, cause: Any = "death") -> steps.Ended:
 
 def entry(job: Claimed) -> steps.Entry:
     return steps.Entry(job.queue, job.id, job.execution)
+
+
+def status(client: Any, job_id: str) -> bytes | None:
+    word: bytes | None = client.hget(f"rq:job:{job_id}", "status")
+    return word
+
+
+def waiting(client: Any, queue: str = "default") -> list[str]:
+    """The ids in a queue, from its head."""
+    return [name.decode() for name in client.lrange(f"rq:queue:{queue}", 0, -1)]
+
+
+def places(client: Any, job_id: str, queue: str = "default") -> list[str]:
+    """Every place in which a job is."""
+    wip = [m.rsplit(b":", 1)[0].decode() for m in client.zrange(f"rq:wip:{queue}", 0, -1)]
+    found = ["queue"] * waiting(client, queue).count(job_id)
+    found += ["wip"] * wip.count(job_id)
+    for name in ("finished", "failed", "scheduled", "deferred", "canceled"):
+        found += [name] * (client.zscore(f"rq:{name}:{queue}", job_id) is not None)
+    return found

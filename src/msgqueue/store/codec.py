@@ -68,26 +68,27 @@ def parse_time(raw: bytes | None) -> datetime | None:
 def job_fields(spec: JobSpec) -> list[str | bytes | int]:
     """The hash of a new job: every field that rq writes, in a flat list of names and values.
 
-    `mq_task` marks a job of ours: it has none of what rq alone understands.
+    `mq_task` marks a job of ours: it has none of what rq alone understands. What a claim reads
+    comes first, where Redis finds it soonest.
     """
     created = time_text(spec.created_at)
-    fields: list[str | bytes | int] = ["created_at", created, "data", spec.data]
-    for name in EMPTY:
-        fields += (name, "")
-    fields += ("origin", spec.queue, "description", spec.description, "timeout", spec.timeout)
-    fields += ("mq_task", spec.task)
+    fields: list[str | bytes | int] = [
+        *("status", JobStatus.QUEUED.value if spec.due is None else JobStatus.SCHEDULED.value),
+        *("timeout", spec.timeout, "mq_task", spec.task, "created_at", created),
+    ]
     if spec.due is None:
-        fields += ("status", JobStatus.QUEUED.value, "enqueued_at", created)
-    else:
-        fields += ("status", JobStatus.SCHEDULED.value)
+        fields += ("enqueued_at", created)
     for name, value in (
         ("result_ttl", spec.result_ttl),
         ("failure_ttl", spec.failure_ttl),
-        ("meta", spec.meta),
         ("mq_max", spec.max_deliveries),
+        ("meta", spec.meta),
     ):
         if value is not None:
             fields += (name, value)
+    fields += ("data", spec.data, "origin", spec.queue, "description", spec.description)
+    for name in EMPTY:
+        fields += (name, "")
     if spec.front:
         fields += ("enqueue_at_front", 1)
     if spec.retry is not None:

@@ -23,6 +23,7 @@ from msgqueue.settings import DEFAULT_FAILURE_TTL, DEFAULT_MAX_DELIVERIES, DEFAU
 from msgqueue.store import keys
 from msgqueue.store.codec import (
     INFO_FIELDS,
+    count,
     error_of,
     job_fields,
     job_info,
@@ -30,6 +31,7 @@ from msgqueue.store.codec import (
     pack_value,
     stored_result,
     text,
+    time_text,
     unix_text,
 )
 from msgqueue.store.script import Script, script
@@ -224,7 +226,8 @@ def enqueue(specs: Sequence[JobSpec]) -> Step[tuple[Enqueued, ...]]:
     for spec in specs:
         fields = job_fields(spec)
         place = "at" if spec.due is not None else "front" if spec.front else "back"
-        args += (spec.id, spec.queue, place, spec.due or 0, int(spec.unique), fields[1], "")
+        created = time_text(spec.created_at)
+        args += (spec.id, spec.queue, place, spec.due or 0, int(spec.unique), created, "")
         args.append(len(fields))
         args += fields
 
@@ -271,18 +274,15 @@ def _worked(raw: list[Any]) -> Worked:
     return Worked(raw[0].decode(), refused, tuple(map(_claimed, raw[first:])))
 
 
-def _claimed(row: list[bytes]) -> Claimed:
-    queue, job_id, execution, data, timeout, retries, mq_retries, deaths, enqueued_at, ours = row
-    attempt = 1
-    if retries or mq_retries or deaths:
-        attempt += int(retries or 0) + int(mq_retries or 0) + int(deaths or 0)
+def _claimed(row: list[Any]) -> Claimed:
+    queue, job_id, execution, data, timeout, enqueued_at, ours, *former = row
     return Claimed(
         queue.decode(),
         job_id.decode(),
         execution.decode(),
         data,
         int(float(timeout)) if timeout else DEFAULT_TIMEOUT,
-        attempt,
+        1 + sum(map(count, former)),
         enqueued_at.decode(),
         not ours,
     )

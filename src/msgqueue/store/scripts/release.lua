@@ -5,4 +5,6 @@
 redis.call('EXPIRE', MQ .. 'none', 1) -- first, so that full memory refuses none of what follows
 local entries = {}
 for at = 2, #ARGV, 3 do entries[#entries + 1] = {ARGV[at], ARGV[at + 1], ARGV[at + 2]} end
-return give_back(entries, ARGV[1])
+local given = give_back(entries, ARGV[1])
+flush()
+return given

@@ -21,8 +21,8 @@ local function next_runs()
   at = at + 1
   for _ = 1, amount do
     runs[#runs + 1] = {
-      queue = ARGV[at], id = ARGV[at + 1], execution = ARGV[at + 2], how = ARGV[at + 3], value = ARGV[at + 4],
-      started = tonumber(ARGV[at + 5]), ended = tonumber(ARGV[at + 6]),
+      queue = ARGV[at], id = ARGV[at + 1], key = RQ .. 'job:' .. ARGV[at + 1], execution = ARGV[at + 2], how = ARGV[at + 3], value = ARGV[at + 4],
+      started = ARGV[at + 5], ended = ARGV[at + 6],
       started_text = ARGV[at + 7], ended_text = ARGV[at + 8], worker = worker, now = time,
     }
     at = at + 9
@@ -47,14 +47,14 @@ local function judge(run)
   if run.how == 'death' then return die(run, true, default_max, run.value) end
   if run.how == 'stop' then
     if not owns(run.queue, run.id, run.execution) then return 'lost' end
-    redis.call('HSET', RQ .. 'job:' .. run.id, 'mq_stop', run.execution)
+    redis.call('HSET', run.key, 'mq_stop', run.execution)
     return die(run, true, default_max, run.value)
   end
   if run.how == 'drain' then
     held[#held + 1] = {run.queue, run.id, run.execution}
     return 'requeued'
   end
-  local retries = look(run.id).retries_left > 0
+  local retries = look(run.key).retries_left > 0
   local said = report(run, 'error', run.value) -- a limit: an ordinary error
   return said ~= '' and said or retries and 'requeued' or 'failed'
 end
@@ -73,5 +73,7 @@ if lane_state[1] then
     if kind == 'c' then held[#held + 1] = {queue, id, lane .. '.' .. lane_state[1]} end
   end
 end
+flush()
 answer[1] = answer[1] + give_back(held, now_text)
+flush()
 return answer

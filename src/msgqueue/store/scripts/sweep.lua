@@ -16,7 +16,7 @@ local answer = {'', 0, 0, 0, 0}
 local function bury(queue, name)
   local id, execution = string.match(name, '^(.*):(%x+%.%d+)$')
   if not id then return end -- rq's own
-  local run = {queue = queue, id = id, execution = execution, now = time, started = time, ended = time,
+  local run = {queue = queue, id = id, key = RQ .. 'job:' .. id, execution = execution, now = time, started = score(time), ended = score(time),
     started_text = '', ended_text = ARGV[2], worker = redis.pcall('HGET', RQ .. 'job:' .. id, 'worker_name')}
   if type(run.worker) ~= 'string' then run.worker = '' end
   local ok, said = pcall(die, run, true, tonumber(ARGV[3]), ARGV[4])
@@ -39,4 +39,5 @@ for _, list in ipairs(redis.call('SMEMBERS', RQ .. 'queues')) do
   -- Refreshed in the future: the clock went back.
   pass(redis.call('ZRANGEBYSCORE', wip, '(' .. score(time + LEASE + 1), '+inf', 'LIMIT', 0, PAGE))
 end
+flush()
 return answer

@@ -2,8 +2,8 @@
 --      {queue, id, execution, kind, value, started, ended, started_text, ended_text}...)
 -- Reports what a child has ended and claims its next jobs, in one step.
 -- KEYS[1]  the worker's hash: `death` closes the lane, `mq_seq` is its last call, `mq_reply` the answer
--- Answers {state, #refused, refused member..., {queue, id, execution, data, timeout, retries,
---   mq_retries, mq_deaths, enqueued_at, ours}...}; state: '', 'missing', 'dead', 'old'.
+-- Answers {state, #refused, refused member..., {queue, id, execution, data, timeout, enqueued_at,
+--   of ours, number_of_retries, mq_retries, mq_deaths}...}; state: '', 'missing', 'dead', 'old'.
 -- uses: clock, wip, front, endings, damage
 local worker_key, worker, seq, lane = KEYS[1], ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local count, now_text = tonumber(ARGV[4]), ARGV[5]
@@ -15,23 +15,32 @@ if seq < tonumber(lane_state[1]) then return {'old', 0} end
 redis.call('EXPIRE', worker_key, 60) -- first, so that full memory refuses none of what follows
 
 local time = now()
-local WANTED = {'status', 'data', 'timeout', 'number_of_retries', 'mq_retries', 'mq_deaths', 'enqueued_at',
-  'mq_task', 'mq_exec', 'mq_max'}
+local execution = lane .. '.' .. seq
+-- The first seven say whether and how it runs; the rest tell of former runs.
+local WANTED = {'status', 'data', 'timeout', 'mq_task', 'enqueued_at', 'mq_exec', 'mq_max'}
+local FORMER = {'number_of_retries', 'mq_retries', 'mq_deaths'}
 
-local function claimed(queue, id, execution, f)
-  return {queue, id, execution, f[2], f[3] or '', f[4] or '', f[5] or '', f[6] or '', f[7] or '', f[8] and '1' or ''}
+local function is_former(f) -- whether it may have run before
+  return f[6] or not f[4]
+end
+
+local function claimed(queue, id, key, f, former)
+  former = former or is_former(f) and redis.call('HMGET', key, unpack(FORMER)) or {}
+  return {queue, id, execution, f[2], f[3] or '', f[5] or '', f[4] and 1 or 0, former[1] or '', former[2] or '',
+    former[3] or ''}
 end
 
 -- The same call again: what it refused, and those of its jobs that still are its own.
 if seq == tonumber(lane_state[1]) then
-  local answer, execution, refused = {'', 0}, lane .. '.' .. seq, 0
+  local answer, refused = {'', 0}, 0
   for kind, queue, id in string.gmatch(lane_state[3] or '', '(%l)([^\n]*)\n([^\n]*)\n') do
+    local key = RQ .. 'job:' .. id
     if kind == 'r' then
       refused = refused + 1
       table.insert(answer, 2 + refused, id)
     elseif owns(queue, id, execution) then
-      local f = redis.call('HMGET', RQ .. 'job:' .. id, unpack(WANTED))
-      if f[2] then answer[#answer + 1] = claimed(queue, id, execution, f) end
+      local f = redis.call('HMGET', key, unpack(WANTED))
+      if f[2] then answer[#answer + 1] = claimed(queue, id, key, f) end
     end
   end
   answer[2] = refused
@@ -40,61 +49,89 @@ end
 
 local reply, answer = {}, {'', 0}
 local queue_count = tonumber(ARGV[6])
-local at = 7 + queue_count
-local outcomes = tonumber(ARGV[at])
-at = at + 1
-for _ = 1, outcomes do
-  local run = {queue = ARGV[at], id = ARGV[at + 1], execution = ARGV[at + 2], worker = worker, now = time,
-    started = tonumber(ARGV[at + 5]), ended = tonumber(ARGV[at + 6]),
-    started_text = ARGV[at + 7], ended_text = ARGV[at + 8]}
-  local ok, said = pcall(report, run, ARGV[at + 3], ARGV[at + 4])
-  if not ok then set_aside(run.queue, run.id, run.execution, said) end
-  if said == 'lost' then
-    answer[#answer + 1] = member(run.id, run.execution)
-    reply[#reply + 1] = 'r\n' .. answer[#answer] .. '\n'
-    answer[2] = answer[2] + 1
-  end
+local runs, at = {}, 8 + queue_count
+for number = 1, tonumber(ARGV[7 + queue_count]) do
+  local id = ARGV[at + 1]
+  runs[number] = {queue = ARGV[at], id = id, key = RQ .. 'job:' .. id, execution = ARGV[at + 2], kind = ARGV[at + 3],
+    value = ARGV[at + 4], started = ARGV[at + 5], ended = ARGV[at + 6], started_text = ARGV[at + 7],
+    ended_text = ARGV[at + 8], worker = worker, now = time}
   at = at + 9
 end
 
--- Whether an id in a list is to be run: 'take', 'alone' (only as the first of a claim), or 'drop'.
-local function judge(queue, id, f, taken)
+-- Whether each run owns its job, and whether anybody depends on any, asked for all at once.
+local function ask(runs)
+  local by_queue, dependents = {}, {}
+  for number, run in ipairs(runs) do
+    local members = by_queue[run.queue] or {}
+    by_queue[run.queue] = members
+    members[#members + 1] = member(run.id, run.execution)
+    dependents[number] = run.key .. ':dependents'
+  end
+  local owned = {}
+  for queue, members in pairs(by_queue) do
+    for index, score in ipairs(redis.call('ZMSCORE', RQ .. 'wip:' .. queue, unpack(members))) do
+      owned[members[index]] = score
+    end
+  end
+  return owned, redis.call('EXISTS', unpack(dependents)) == 0
+end
+
+if #runs > 0 then
+  local owned, alone = ask(runs)
+  for _, run in ipairs(runs) do
+    local name = member(run.id, run.execution)
+    run.alone = alone
+    if owned[name] then
+      local ok, said = pcall(record, run, run.kind, run.value)
+      if not ok then set_aside(run.queue, run.id, run.execution, said) end
+    else
+      forget(run.queue, run.id, run.execution, true)
+      answer[2] = answer[2] + 1
+      answer[#answer + 1] = name
+      reply[#reply + 1] = 'r\n' .. name .. '\n'
+    end
+  end
+end
+flush()
+
+-- Whether an id in a list is to be run: 'take', 'alone' (only as the first of a claim), 'wait' for
+-- being the first, or 'drop'.
+local function judge(queue, id, f, deaths, taken)
   local status = f[1]
   if not f[2] or status == 'canceled' then return 'drop' end
-  if f[9] and (f[9] == lane .. '.' .. seq or owns(queue, id, f[9])) then return 'drop' end -- a second copy
+  if f[6] and (f[6] == execution or owns(queue, id, f[6])) then return 'drop' end -- a second copy
   if status ~= 'queued' then
     if redis.call('ZCARD', RQ .. 'executions:' .. id) > 0 then return 'drop' end
     local registry = (status == 'finished' and 'finished:') or
       ((status == 'failed' or status == 'stopped') and 'failed:')
     if registry and redis.call('ZSCORE', RQ .. registry .. queue, id) then return 'drop' end
   end
-  if f[6] or f[10] == '1' then return taken == 0 and 'alone' or 'wait' end
+  if deaths or f[7] == '1' then return taken == 0 and 'alone' or 'wait' end
   return 'take'
 end
 
-local function take(queue, id, taken, members)
-  local f = redis.call('HMGET', RQ .. 'job:' .. id, unpack(WANTED))
-  local verdict = judge(queue, id, f, taken)
-  if verdict == 'wait' then return 'wait' end
-  if verdict == 'drop' then return 'drop' end
+local function take(queue, id, taken)
+  local key = RQ .. 'job:' .. id
+  local f = redis.call('HMGET', key, unpack(WANTED))
+  local former = is_former(f) and redis.call('HMGET', key, unpack(FORMER))
+  local verdict = judge(queue, id, f, former and former[3], taken)
+  if verdict == 'wait' or verdict == 'drop' then return verdict end
   if f[3] and not tonumber(f[3]) then error('the timeout is no number') end
-  local execution = lane .. '.' .. seq
-  redis.call('HSET', RQ .. 'job:' .. id, 'status', 'started', 'started_at', now_text, 'worker_name', worker,
+  redis.call('HSET', key, 'status', 'started', 'started_at', now_text, 'worker_name', worker,
     'mq_exec', execution, 'origin', queue)
-  if not f[8] or f[9] then redis.call('PERSIST', RQ .. 'job:' .. id) end
-  members[#members + 1] = score(time + LEASE)
-  members[#members + 1] = member(id, execution)
-  return verdict, claimed(queue, id, execution, f)
+  if former then redis.call('PERSIST', key) end
+  return verdict, claimed(queue, id, key, f, former or {})
 end
 
 -- Reads the head of a queue, takes what it may, and pops last what was handled.
+local lease = score(time + LEASE)
 local function claim(queue, wanted, taken)
-  local list = RQ .. 'queue:' .. queue
+  local list, wip = RQ .. 'queue:' .. queue, RQ .. 'wip:' .. queue
   local ids = redis.call('LRANGE', list, 0, wanted + 15)
-  local members, jobs, handled, alone = {}, {}, 0, false
+  local jobs, handled, alone = {}, 0, false
   for _, id in ipairs(ids) do
     if #jobs == wanted or alone then break end
-    local ok, verdict, job = pcall(take, queue, id, taken + #jobs, members)
+    local ok, verdict, job = pcall(take, queue, id, taken + #jobs)
     if not ok then
       set_aside(queue, id, nil, verdict)
     elseif verdict == 'wait' then
@@ -102,11 +139,12 @@ local function claim(queue, wanted, taken)
       break
     elseif job then
       jobs[#jobs + 1] = job
+      put_later(wip, lease, member(id, execution))
       alone = verdict == 'alone'
     end
     handled = handled + 1
   end
-  if #members > 0 then redis.call('ZADD', RQ .. 'wip:' .. queue, unpack(members)) end
+  flush()
   if handled > 0 then redis.call('LPOP', list, handled) end
   return jobs, alone, handled > 0 and handled == #ids
 end

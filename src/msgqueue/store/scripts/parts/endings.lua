@@ -1,18 +1,25 @@
 -- How an execution ends: hash, registry and result stream of one job.
--- run: {queue, id, execution, worker, started, ended, started_text, ended_text}
--- job: what LOOK reads of its hash.
+-- run: {queue, id, execution, key, worker, now, started, ended, started_text, ended_text, alone}
+--   alone: nobody depends on it; nil where that is not known
+-- job: what `look` reads of its hash
 
 local DEFAULT_RESULT_TTL = 500
 local DEFAULT_FAILURE_TTL = 31536000
 
-local function look(id)
-  local f = redis.call('HMGET', RQ .. 'job:' .. id, 'status', 'created_at', 'result_ttl', 'failure_ttl',
-    'mq_stop', 'retries_left', 'mq_deaths', 'mq_max', 'enqueued_at')
+local function look(key)
+  local f = redis.call('HMGET', key, 'status', 'created_at', 'result_ttl', 'failure_ttl', 'mq_stop',
+    'retries_left', 'mq_deaths', 'mq_max', 'enqueued_at')
   return {
-    status = f[1], created_at = f[2], result_ttl = tonumber(f[3] or ''), failure_ttl = tonumber(f[4] or ''),
-    stop = f[5], retries_left = tonumber(f[6] or '') or 0, deaths = tonumber(f[7] or '') or 0,
-    max = tonumber(f[8] or ''), enqueued_at = f[9] or '',
+    status = f[1], created_at = f[2], result_ttl = f[3], failure_ttl = tonumber(f[4] or ''), stop = f[5],
+    retries_left = tonumber(f[6] or '') or 0, deaths = tonumber(f[7] or '') or 0, max = tonumber(f[8] or ''),
+    enqueued_at = f[9] or '',
   }
+end
+
+-- The little that a success needs of it.
+local function glance(key)
+  local f = redis.call('HMGET', key, 'status', 'created_at', 'result_ttl', 'mq_deaths')
+  return {status = f[1], created_at = f[2], result_ttl = f[3], deaths = f[4]}
 end
 
 -- Deleted, or cancelled by rq: what ran then leaves no trace.
@@ -37,10 +44,10 @@ local function add_result(run, ttl, kind, field, value)
 end
 
 -- Dependents wait for the handover; the parent's hash stays until then.
-local function hand_over(id, ttl)
-  local waiting = RQ .. 'job:' .. id .. ':dependents'
-  if redis.call('EXISTS', waiting) == 0 then return false end
-  redis.call('ZADD', MQ .. 'handover', score(now()), id)
+local function hand_over(run, ttl)
+  local waiting = run.key .. ':dependents'
+  if run.alone or redis.call('EXISTS', waiting) == 0 then return false end
+  redis.call('ZADD', MQ .. 'handover', score(run.now), run.id)
   if ttl > 0 then redis.call('EXPIRE', waiting, math.max(ttl, 3600)) end
   return true
 end
@@ -48,51 +55,48 @@ end
 -- Keeps a job that is final for ttl seconds: -1 for ever, in the registry of its queue.
 local function keep(registry, run, ttl)
   if ttl < 0 then
-    redis.call('PERSIST', RQ .. 'job:' .. run.id)
-    redis.call('ZADD', RQ .. registry .. ':' .. run.queue, '+inf', run.id)
+    redis.call('PERSIST', run.key)
   else
-    redis.call('EXPIRE', RQ .. 'job:' .. run.id, ttl)
-    redis.call('ZADD', RQ .. registry .. ':' .. run.queue, score(run.now + ttl), run.id)
+    redis.call('EXPIRE', run.key, ttl)
   end
+  put_later(RQ .. registry .. run.queue, ttl < 0 and '+inf' or score(run.now + ttl), run.id)
 end
 
 local function succeed(run, job, value)
-  local key = RQ .. 'job:' .. run.id
-  local ttl = job.result_ttl or DEFAULT_RESULT_TTL
-  local dependents = hand_over(run.id, ttl)
+  local ttl = tonumber(job.result_ttl or '') or DEFAULT_RESULT_TTL
+  local dependents = hand_over(run, ttl)
   if ttl == 0 and not dependents then
-    redis.call('DEL', key, RQ .. 'job::' .. run.id .. ':dependencies')
+    redis.call('DEL', run.key, RQ .. 'job::' .. run.id .. ':dependencies')
     -- A copy of its enqueue that comes late must find that it has run.
     redis.call('SET', MQ .. 'done:' .. run.id, job.created_at, 'EX', 60)
     return
   end
-  if job.deaths > 0 then redis.call('HDEL', key, 'mq_deaths') end
-  redis.call('HSET', key, 'status', 'finished', 'started_at', run.started_text, 'ended_at', run.ended_text)
+  if job.deaths then redis.call('HDEL', run.key, 'mq_deaths') end
+  redis.call('HSET', run.key, 'status', 'finished', 'started_at', run.started_text, 'ended_at', run.ended_text)
   if ttl ~= 0 then add_result(run, ttl, 1, 'return_value', value) end
-  keep('finished', run, ttl == 0 and 60 or ttl)
+  keep('finished:', run, ttl == 0 and 60 or ttl)
 end
 
 local function fail(run, job, kind, status, field, value)
-  local key = RQ .. 'job:' .. run.id
   local ttl = job.failure_ttl or DEFAULT_FAILURE_TTL
-  redis.call('HDEL', key, 'mq_deaths')
-  redis.call('HSET', key, 'status', status, 'ended_at', run.ended_text)
-  if run.started_text ~= '' then redis.call('HSET', key, 'started_at', run.started_text) end
+  redis.call('HDEL', run.key, 'mq_deaths')
+  redis.call('HSET', run.key, 'status', status, 'ended_at', run.ended_text)
+  if run.started_text ~= '' then redis.call('HSET', run.key, 'started_at', run.started_text) end
   add_result(run, ttl, kind, field, value)
-  keep('failed', run, ttl)
-  hand_over(run.id, ttl)
+  keep('failed:', run, ttl)
+  hand_over(run, ttl)
 end
 
 local function cancel_ended(run, job)
-  redis.call('HDEL', RQ .. 'job:' .. run.id, 'mq_deaths')
-  redis.call('HSET', RQ .. 'job:' .. run.id, 'status', 'canceled', 'ended_at', run.ended_text)
-  redis.call('EXPIRE', RQ .. 'job:' .. run.id, job.failure_ttl or DEFAULT_FAILURE_TTL)
+  redis.call('HDEL', run.key, 'mq_deaths')
+  redis.call('HSET', run.key, 'status', 'canceled', 'ended_at', run.ended_text)
+  redis.call('EXPIRE', run.key, job.failure_ttl or DEFAULT_FAILURE_TTL)
   redis.call('ZADD', RQ .. 'canceled:' .. run.queue, score(run.now), run.id)
 end
 
 -- To the back of the queue, to the front, or to its time.
 local function run_again(run, interval, front)
-  local key = RQ .. 'job:' .. run.id
+  local key = run.key
   if interval > 0 then
     redis.call('HSET', key, 'status', 'scheduled', 'started_at', '', 'worker_name', '')
     redis.call('ZADD', RQ .. 'scheduled:' .. run.queue, math.ceil(run.now + interval), run.id)
@@ -104,8 +108,8 @@ local function run_again(run, interval, front)
 end
 
 -- rq's rule: the interval counted from the end of the list, the first one where the list is short.
-local function retry_interval(id, retries_left)
-  local text = redis.call('HGET', RQ .. 'job:' .. id, 'retry_intervals')
+local function retry_interval(key, retries_left)
+  local text = redis.call('HGET', key, 'retry_intervals')
   local ok, intervals = pcall(cjson.decode, text or '[]')
   if not ok or type(intervals) ~= 'table' then return 0 end
   return tonumber(intervals[math.max(#intervals - retries_left, 0) + 1]) or 0
@@ -115,8 +119,8 @@ end
 local function err(run, job, trace)
   if job.stop == run.execution then return fail(run, job, 3, 'stopped', 'exc_string', trace) end
   if job.retries_left <= 0 then return fail(run, job, 2, 'failed', 'exc_string', trace) end
-  local key = RQ .. 'job:' .. run.id
-  local interval = retry_interval(run.id, job.retries_left)
+  local key = run.key
+  local interval = retry_interval(key, job.retries_left)
   redis.call('HINCRBY', key, 'retries_left', -1)
   redis.call('HINCRBY', key, 'mq_retries', 1)
   run_again(run, interval, redis.call('HGET', key, 'enqueue_at_front_on_retry') == '1')
@@ -124,7 +128,7 @@ end
 
 -- The task returned rq's Retry: value is <max>:<interval>:<front>.
 local function returned_retry(run, job, value)
-  local key = RQ .. 'job:' .. run.id
+  local key = run.key
   local max, interval, front = string.match(value, '^(%d+):(%d+):(%d)')
   local done = tonumber(redis.call('HGET', key, 'number_of_retries') or '') or 0
   if done >= tonumber(max) then return fail(run, job, 5, 'failed', '', '') end
@@ -133,10 +137,9 @@ local function returned_retry(run, job, value)
   run_again(run, tonumber(interval), front == '1')
 end
 
--- One outcome. Answers '', 'lost' (the execution is not the job's any more) or 'gone'.
-local function report(run, kind, value)
-  if not owns(run.queue, run.id, run.execution) then return 'lost' end
-  local job = look(run.id)
+-- One outcome of a run that is known to own its job. Answers '' or 'gone'.
+local function record(run, kind, value)
+  local job = kind == 'ok' and glance(run.key) or look(run.key)
   local answer = ''
   if is_gone(job) then
     answer = 'gone'
@@ -151,12 +154,19 @@ local function report(run, kind, value)
   return answer
 end
 
+-- One outcome. Answers '', 'lost' (the execution is not the job's any more) or 'gone'.
+local function report(run, kind, value)
+  if owns(run.queue, run.id, run.execution) then return record(run, kind, value) end
+  forget(run.queue, run.id, run.execution, true)
+  return 'lost'
+end
+
 -- The process died under a job that had begun, or may have. Answers 'requeued', 'failed',
 -- 'stopped', 'canceled', or what `report` does.
 -- reason: the text of a result stream, for a death at the limit.
 local function die(run, began, default_max, reason)
   if not owns(run.queue, run.id, run.execution) then return 'lost' end
-  local job = look(run.id)
+  local job = look(run.key)
   local answer
   if is_gone(job) then
     answer = 'gone'
@@ -171,10 +181,9 @@ local function die(run, began, default_max, reason)
     fail(run, job, 2, 'failed', 'exc_string', reason)
   else
     answer = 'requeued'
-    local key = RQ .. 'job:' .. run.id
-    redis.call('HSET', key, 'mq_deaths', job.deaths + 1)
+    redis.call('HSET', run.key, 'mq_deaths', job.deaths + 1)
     if job.deaths == 0 then
-      redis.call('HSET', key, 'status', 'queued', 'started_at', '', 'worker_name', '')
+      redis.call('HSET', run.key, 'status', 'queued', 'started_at', '', 'worker_name', '')
       put_front(run.queue, {{id = run.id, at = job.enqueued_at}})
     else
       run_again(run, 10 + math.floor(run.now * 1000) % 10, false) -- 10-20 s, so that a crowd spreads
@@ -186,16 +195,17 @@ end
 
 -- Jobs that were claimed and surely never began: to the front, nothing counted.
 local function give_back(entries, now_text) -- entries: {{queue, id, execution}, ...}
-  local by_queue, given = {}, 0
+  local by_queue, seen, given = {}, {}, 0
   for _, entry in ipairs(entries) do
     local queue, id, execution = entry[1], entry[2], entry[3]
     pcall(function()
-      if not owns(queue, id, execution) then return end
-      local job = look(id)
+      if seen[member(id, execution)] or not owns(queue, id, execution) then return end
+      seen[member(id, execution)] = true
+      local key = RQ .. 'job:' .. id
+      local job = look(key)
       if job.stop == execution and not is_gone(job) then
-        cancel_ended({queue = queue, id = id, now = now(), ended_text = now_text}, job)
+        cancel_ended({queue = queue, id = id, key = key, now = now(), ended_text = now_text}, job)
       elseif not is_gone(job) then
-        local key = RQ .. 'job:' .. id
         redis.call('HSET', key, 'status', 'queued', 'started_at', '', 'worker_name', '')
         local ttl = tonumber(redis.call('HGET', key, 'ttl') or '')
         if ttl then redis.call('EXPIRE', key, ttl) end

@@ -13,10 +13,43 @@ local function owns(queue, id, execution)
   return redis.call('ZSCORE', RQ .. 'wip:' .. queue, member(id, execution))
 end
 
+-- Additions and removals of many jobs, each key's in one command. Whoever calls put_later or
+-- forget calls flush last; what comes before it is thus written before any fence goes.
+local additions, removals = {}, {}
+
+local function put_later(key, score, id)
+  local batch = additions[key]
+  if not batch then
+    batch = {}
+    additions[key] = batch
+  end
+  batch[#batch + 1] = score
+  batch[#batch + 1] = id
+end
+
 -- The last write of every end of an execution. rq's own execution keys exist for long runs only.
 local function forget(queue, id, execution, long)
   if long then
-    redis.call('DEL', RQ .. 'execution:' .. member(id, execution), RQ .. 'executions:' .. id)
+    redis.call('DEL', RQ .. 'execution:' .. member(id, execution))
+    redis.call('ZREM', RQ .. 'executions:' .. id, execution)
   end
-  redis.call('ZREM', RQ .. 'wip:' .. queue, member(id, execution))
+  local batch = removals[queue]
+  if not batch then
+    batch = {}
+    removals[queue] = batch
+  end
+  batch[#batch + 1] = member(id, execution)
+end
+
+local function flush()
+  local to_add, to_remove = additions, removals
+  additions, removals = {}, {}
+  for key, batch in pairs(to_add) do
+    for at = 1, #batch, 500 do redis.call('ZADD', key, unpack(batch, at, math.min(at + 499, #batch))) end
+  end
+  for queue, batch in pairs(to_remove) do
+    for at = 1, #batch, 500 do
+      redis.call('ZREM', RQ .. 'wip:' .. queue, unpack(batch, at, math.min(at + 499, #batch)))
+    end
+  end
 end

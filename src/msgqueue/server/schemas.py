@@ -1,0 +1,211 @@
+"""The bodies of the HTTP API, with an example each."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from msgqueue.jobs import JobInfo, JobOptions, JobStatus, Retry
+from msgqueue.server.limits import JOB_ID
+
+_ID = "3f0f9a4ee3f04b0d9a3a1c2b7d5e6f80"
+_TIMES = {
+    "created_at": "2026-11-24T09:30:00Z",
+    "enqueued_at": "2026-11-24T09:30:00Z",
+    "started_at": "2026-11-24T09:30:01Z",
+    "ended_at": "2026-11-24T09:30:04Z",
+}
+_JOB: Mapping[str, Any] = {
+    "id": _ID,
+    "task": "add",
+    "queue": "default",
+    "status": "finished",
+    "description": "demo.add(2, 3)",
+    **_TIMES,
+    "due": None,
+    "worker": "host.4711.0c1d2e3f4a5b",
+    "attempt": 1,
+    "meta": {},
+    "error": None,
+}
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(from_attributes=True, extra="forbid", use_attribute_docstrings=True)
+
+
+def _example(example: Mapping[str, Any]) -> ConfigDict:
+    return ConfigDict(json_schema_extra={"examples": [dict(example)]})
+
+
+class RetryBody(_Model):
+    """What happens when the task raises."""
+
+    max: int = Field(ge=0, le=1000)
+    """Repeats after the first run."""
+    backoff: float = Field(default=0.0, ge=0, le=86_400)
+    """Seconds before the first repeat, doubled for each further one."""
+
+
+class EnqueueBody(_Model):
+    """A job to enqueue."""
+
+    model_config = _example({"task": "add", "args": [2, 3], "kwargs": {}, "timeout": 30})
+
+    task: str = Field(max_length=256)
+    """The name of a registered task."""
+    args: list[Any] = Field(default_factory=list)
+    kwargs: dict[str, Any] = Field(default_factory=dict)
+    queue: str | None = None
+    """Default: the first queue of the TaskQueue."""
+    job_id: str | None = Field(default=None, pattern=JOB_ID)
+    """Enqueueing an id that is alive is answered with the living job. Default: a random one."""
+    delay: float | None = Field(default=None, ge=0, le=315_360_000)
+    """Seconds until it may start."""
+    at: AwareDatetime | None = None
+    """When it may start, with a time zone; excludes `delay`."""
+    timeout: float | None = None
+    """Seconds a run may take; -1 is no limit."""
+    retry: RetryBody | None = None
+    result_ttl: int | None = None
+    """Seconds the result is kept; 0 deletes the job at once, -1 keeps it for ever."""
+    failure_ttl: int | None = None
+    """Seconds a failed job is kept."""
+    unique: bool = False
+    """Whether a job of the same id that has ended is left as it is, too."""
+    front: bool = False
+    """Whether it goes to the front of its queue."""
+    meta: dict[str, Any] | None = None
+    description: str | None = Field(default=None, max_length=1000)
+
+    def options(self) -> dict[str, Any]:
+        """What was given of JobOptions."""
+        names = {field.name for field in fields(JobOptions)} & self.model_fields_set
+        given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        if self.retry is not None:
+            given["retry"] = Retry(max=self.retry.max, backoff=self.retry.backoff)
+        return given
+
+
+class JobReference(_Model):
+    """A job and where it is."""
+
+    model_config = _example({"id": _ID, "status": "queued"})
+
+    id: str
+    status: JobStatus
+
+
+class ErrorBody(_Model):
+    """How a job failed."""
+
+    model_config = _example({"type": "ValueError", "message": "no such order: 7"})
+
+    type: str
+    message: str
+
+
+class JobBody(_Model):
+    """A job as lists show it."""
+
+    model_config = _example(_JOB)
+
+    id: str
+    task: str
+    """The task's name; a job of plain rq shows its function's dotted path."""
+    queue: str
+    status: JobStatus
+    description: str
+    created_at: datetime | None
+    enqueued_at: datetime | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    due: datetime | None
+    """When a scheduled job becomes due."""
+    worker: str | None
+    attempt: int
+    """Which run this is or was; 0 before the first."""
+    meta: dict[str, Any]
+    error: ErrorBody | None = None
+
+    @classmethod
+    def of(cls, info: JobInfo) -> "JobBody":
+        """The body of a job."""
+        return cls.model_validate(info)
+
+
+class JobDetail(JobBody):
+    """A job with its result."""
+
+    model_config = _example({**_JOB, "result": 5})
+
+    result: Any = None
+    """What the task returned; null before the end, and where it is no longer kept."""
+
+
+class JobPage(_Model):
+    """One page of jobs, newest first."""
+
+    model_config = _example({"items": [dict(_JOB)], "next_cursor": None})
+
+    items: list[JobBody]
+    next_cursor: str | None
+    """Pass it as `cursor` for the next page; null at the end."""
+
+
+class Received(_Model):
+    """The answer to POST /app/tasks/receive."""
+
+    model_config = _example({"job_id": _ID})
+
+    job_id: str
+
+
+class CancelBody(_Model):
+    """The body of POST /app/tasks/cancel."""
+
+    model_config = _example({"job_id": _ID})
+
+    job_id: str = Field(pattern=JOB_ID)
+
+
+class CallBody(_Model):
+    """A body of POST /app/tasks/receive that names a task."""
+
+    model_config = _example({"task": "add", "args": [2, 3], "kwargs": {}})
+
+    task: str = Field(max_length=256)
+    args: list[Any] = Field(default_factory=list)
+    kwargs: dict[str, Any] = Field(default_factory=dict)
+    queue: str | None = None
+
+
+class CancelledBody(_Model):
+    """The answer to POST /app/tasks/cancel."""
+
+    model_config = _example({"job_id": _ID, "status": "canceled"})
+
+    job_id: str
+    status: JobStatus
+
+
+class ListedJob(_Model):
+    """A job in the lists of the first contract."""
+
+    model_config = _example(
+        {"job_id": _ID, "task": "add", "status": "finished", **_TIMES, "result": 5}
+    )
+
+    job_id: str
+    task: str
+    status: JobStatus
+    created_at: datetime | None
+    enqueued_at: datetime | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    result: Any = None
+    """What a finished job returned."""
+    error: ErrorBody | None = None
+    """Why a job failed or was stopped."""

@@ -1,0 +1,112 @@
+"""Cancel, retry and delete, wherever a job is."""
+
+import json
+import time
+
+import redis
+from rq import Queue
+from rq.serializers import JSONSerializer
+from tests.store.conftest import Child, Spec, error, now_text, ok, places, status
+
+from msgqueue.jobs import JobStatus
+from msgqueue.store import steps
+from msgqueue.store.run import Store
+from msgqueue.store.steps import Cancelled
+
+
+def cancel(store: Store, job_id: str) -> Cancelled:
+    return store.run(steps.cancel(job_id, now_text()))
+
+
+def test_a_queued_job_is_cancelled(store: Store, client: redis.Redis, spec: Spec) -> None:
+    store.run(steps.enqueue([spec("a")]))
+    assert cancel(store, "a") == cancel(store, "a") == Cancelled(JobStatus.CANCELED)
+    assert places(client, "a") == ["canceled"]
+    assert client.ttl("rq:job:a") > 0
+
+
+def test_a_scheduled_job_is_cancelled(store: Store, client: redis.Redis, spec: Spec) -> None:
+    store.run(steps.enqueue([spec("a", due=time.time() + 60)]))
+    assert cancel(store, "a").status is JobStatus.CANCELED
+    assert places(client, "a") == ["canceled"]
+
+
+def test_a_deferred_job_is_cancelled(store: Store, client: redis.Redis, spec: Spec) -> None:
+    store.run(steps.enqueue([spec("a")]))
+    queue = Queue(connection=client, serializer=JSONSerializer)
+    waiting = queue.enqueue("operator.add", 1, 2, depends_on="a")
+    assert cancel(store, waiting.id).status is JobStatus.CANCELED
+    assert places(client, waiting.id) == ["canceled"]
+
+
+def test_a_claimed_job_is_asked_to_stop(
+    store: Store, client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    store.run(steps.enqueue([spec("a")]))
+    [job] = child.claim()
+    heard = client.pubsub()
+    heard.subscribe(f"rq:pubsub:{child.lane.worker}")
+    heard.get_message(timeout=1)
+    assert cancel(store, "a") == Cancelled(JobStatus.STARTED, stopping=True)
+    message = heard.get_message(timeout=1)
+    heard.close()
+    assert message is not None
+    assert json.loads(message["data"]) == {"command": "stop-job", "job_id": "a"}
+    assert client.hget("rq:job:a", "mq_stop") == job.execution.encode()
+
+
+def test_a_final_job_keeps_its_status(store: Store, spec: Spec, child: Child) -> None:
+    store.run(steps.enqueue([spec("a"), spec("b")]))
+    one, two = child.claim(2)
+    child.work(ok(one), error(two))
+    assert cancel(store, "a") == Cancelled(JobStatus.FINISHED)
+    assert cancel(store, "b") == Cancelled(JobStatus.FAILED)
+
+
+def test_an_unknown_job_cannot_be_cancelled(store: Store) -> None:
+    assert cancel(store, "nobody") == Cancelled(None)
+
+
+def test_a_job_in_no_place_is_cancelled(store: Store, client: redis.Redis, spec: Spec) -> None:
+    store.run(steps.enqueue([spec("a")]))
+    client.lpop("rq:queue:default")  # a plain rq worker took it and died
+    assert cancel(store, "a").status is JobStatus.CANCELED
+
+
+def test_a_failed_job_runs_once_more(
+    store: Store, client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    store.run(steps.enqueue([spec("a")]))
+    child.work(error(child.claim()[0]), claim=0)
+    step = steps.requeue("a", now_text())
+    assert store.run(step) is store.run(step) is JobStatus.QUEUED
+    assert places(client, "a") == ["queue"]
+    assert client.ttl("rq:job:a") == -1
+
+
+def test_a_job_that_waits_is_not_retried(store: Store, client: redis.Redis, spec: Spec) -> None:
+    store.run(steps.enqueue([spec("a", due=time.time() + 60)]))
+    assert store.run(steps.requeue("a", now_text())) is JobStatus.SCHEDULED
+    assert places(client, "a") == ["scheduled"]
+
+
+def test_an_unknown_job_is_not_retried(store: Store) -> None:
+    assert store.run(steps.requeue("nobody", now_text())) is None
+
+
+def test_a_job_is_deleted_with_all_that_belongs_to_it(
+    store: Store, client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    store.run(steps.enqueue([spec("a")]))
+    child.work(ok(child.claim()[0]))
+    assert store.run(steps.delete("a")) == "deleted"
+    assert [key for key in client.keys("rq:*") if b":a" in key] == []
+
+
+def test_a_running_job_is_not_deleted(
+    store: Store, client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    store.run(steps.enqueue([spec("a")]))
+    child.claim()
+    assert store.run(steps.delete("a")) == "refused"
+    assert status(client, "a") == b"started"

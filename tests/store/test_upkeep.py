@@ -1,0 +1,259 @@
+"""Leases, beats, the sweep, due jobs, dependents and trimming."""
+
+import time
+from collections.abc import Callable
+
+import redis
+from rq import Queue, Worker
+from rq.job import Job
+from rq.serializers import JSONSerializer
+from tests.store.conftest import Child, Spec, entry, error, now_text, ok, places, status
+
+from msgqueue.jobs import Claimed
+from msgqueue.store import steps
+from msgqueue.store.run import Store
+
+NewChild = Callable[..., Child]
+
+
+def lead_for(client: redis.Redis, store: Store, seconds: float, token: str = "me") -> None:
+    assert store.run(steps.lead(token))
+    client.hset("msgqueue:upkeep", "since", time.time() - seconds)
+
+
+def grow_old(client: redis.Redis, job: Claimed, seconds: float) -> None:
+    """As if nobody had refreshed the lease for so long."""
+    member = f"{job.id}:{job.execution}"
+    client.zadd(f"rq:wip:{job.queue}", {member: time.time() + 900 - seconds})
+
+
+def sweep(store: Store, token: str = "me") -> steps.Swept:
+    return store.run(steps.sweep(token, now_text()))
+
+
+def test_an_execution_that_nobody_refreshed_runs_again(
+    store: Store, client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    store.run(steps.enqueue([spec("a")]))
+    [job] = child.claim()
+    lead_for(client, store, 5)
+    grow_old(client, job, 9)
+    assert sweep(store) == steps.Swept("", requeued=1, failed=0, gone=0, more=False)
+    assert places(client, "a") == ["queue"]
+    assert child.work(ok(job), claim=0).refused == (f"a:{job.execution}",)
+
+
+def test_a_fresh_execution_is_left_alone(
+    store: Store, client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    store.run(steps.enqueue([spec("a")]))
+    [job] = child.claim()
+    lead_for(client, store, 5)
+    grow_old(client, job, 7)
+    assert sweep(store).requeued == 0
+    assert places(client, "a") == ["wip"]
+
+
+def test_a_new_leader_waits_for_the_beats_of_the_living(
+    store: Store, client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    store.run(steps.enqueue([spec("a")]))
+    grow_old(client, child.claim()[0], 60)
+    lead_for(client, store, 3)
+    assert sweep(store).state == "waiting"
+    assert places(client, "a") == ["wip"]
+
+
+def test_only_one_leads(store: Store) -> None:
+    assert store.run(steps.lead("me"))
+    assert not store.run(steps.lead("you"))
+    assert sweep(store, "you").state == "not leader"
+
+
+def test_a_lease_from_the_future_is_swept(
+    store: Store, client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    store.run(steps.enqueue([spec("a")]))
+    grow_old(client, child.claim()[0], -3600)
+    lead_for(client, store, 5)
+    assert sweep(store).requeued == 1
+
+
+def test_an_execution_of_plain_rq_is_not_swept(store: Store, client: redis.Redis) -> None:
+    client.sadd("rq:queues", "rq:queue:default")
+    client.zadd("rq:wip:default", {"x:0123456789abcdef0123456789abcdef": 1.0})
+    lead_for(client, store, 5)
+    assert sweep(store) == steps.Swept("", 0, 0, 0, False)
+    assert client.zcard("rq:wip:default") == 1
+
+
+def test_a_sweep_finds_its_way_past_damage(
+    store: Store, client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    store.run(steps.enqueue([spec("a"), spec("b")]))
+    one, two = child.claim(2)
+    lead_for(client, store, 5)
+    grow_old(client, one, 9)
+    grow_old(client, two, 9)
+    client.delete("rq:job:a")
+    client.set("rq:job:a", "no hash")
+    assert sweep(store).requeued == 1
+    assert places(client, "b") == ["queue"]
+    assert client.zcard("rq:wip:default") == 0
+
+
+def test_a_beat_renews_the_lease_and_the_worker(
+    store: Store, client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    store.run(steps.enqueue([spec("a")]))
+    [job] = child.claim()
+    grow_old(client, job, 9)
+    assert child.beat(entry(job), current="a") == (False, frozenset(), frozenset())
+    score = client.zscore("rq:wip:default", f"a:{job.execution}")
+    assert score is not None
+    assert score > time.time() + 890
+    assert client.hget(f"rq:worker:{child.lane.worker}", "state") == b"busy"
+
+
+def test_a_beat_tells_what_was_lost_and_what_shall_stop(
+    store: Store, client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    store.run(steps.enqueue([spec("a"), spec("b"), spec("c")]))
+    lost, stop, gone = child.claim(3)
+    store.run(steps.release([entry(lost)], now_text()))
+    store.run(steps.cancel("b", now_text()))
+    Job.fetch("c", connection=client, serializer=JSONSerializer).cancel()
+    said = child.beat(*map(entry, (lost, stop, gone)))
+    assert said.lost == {f"a:{lost.execution}", f"c:{gone.execution}"}
+    assert said.stop == {f"b:{stop.execution}"}
+
+
+def test_a_beat_registers_a_worker_whose_key_expired(client: redis.Redis, child: Child) -> None:
+    client.delete(f"rq:worker:{child.lane.worker}", "rq:workers")
+    child.beat()
+    assert [worker.name for worker in Worker.all(connection=client)] == [child.lane.worker]
+    assert child.work().state == ""
+
+
+def test_a_beat_leaves_a_worker_alone_that_was_declared_dead(child: Child) -> None:
+    child.settle()
+    assert child.beat().closed
+
+
+def test_rq_can_cancel_what_runs_for_long(
+    store: Store, client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    store.run(steps.enqueue([spec("a")]))
+    [job] = child.claim()
+    child.beat(entry(job), running=frozenset({f"a:{job.execution}"}), current="a")
+    running = Job.fetch("a", connection=client, serializer=JSONSerializer)
+    assert [execution.id for execution in running.get_executions()] == [job.execution]
+    running.cancel()
+    child.work(ok(job)._replace(started=time.time() - 2), claim=0)
+    assert places(client, "a") == ["canceled"]
+    assert not client.keys("rq:execution*")
+
+
+def test_a_worker_that_ended_in_order_is_listed_no_more(
+    store: Store, client: redis.Redis, child: Child
+) -> None:
+    store.run(steps.unregister(child.lane, now_text()))
+    assert Worker.all(connection=client) == []
+    assert 0 < client.ttl(f"rq:worker:{child.lane.worker}") <= 60
+
+
+def test_due_jobs_are_queued_in_the_order_of_their_time(
+    store: Store, client: redis.Redis, spec: Spec
+) -> None:
+    now = time.time()
+    due = {"late": now - 1, "early": now - 2, "later": now + 60}
+    store.run(steps.enqueue([spec(name, due=at) for name, at in due.items()]))
+    promoted = store.run(steps.promote("default", "me", now_text()))
+    assert (promoted.busy, promoted.moved) == (False, 2)
+    assert promoted.next_due is not None
+    assert abs(promoted.next_due - due["later"]) < 0.01
+    assert client.lrange("rq:queue:default", 0, -1) == [b"early", b"late"]
+    assert status(client, "early") == b"queued"
+
+
+def test_a_queue_that_a_plain_scheduler_minds_is_left_to_it(
+    store: Store, client: redis.Redis, spec: Spec
+) -> None:
+    store.run(steps.enqueue([spec("a", due=time.time() - 1)]))
+    client.set("rq:scheduler-lock:default", "a plain scheduler")
+    assert store.run(steps.promote("default", "me", now_text())).busy
+    assert places(client, "a") == ["scheduled"]
+
+
+def test_a_due_id_is_left_for_a_while_if_its_hash_is_not_there_yet(
+    store: Store, client: redis.Redis
+) -> None:
+    client.zadd("rq:scheduled:default", {"soon": time.time() - 5, "never": time.time() - 100})
+    store.run(steps.promote("default", "me", now_text()))
+    assert client.zrange("rq:scheduled:default", 0, -1) == [b"soon"]
+
+
+def rq_dependent(client: redis.Redis, parent: str, **how: object) -> str:
+    queue = Queue(connection=client, serializer=JSONSerializer)
+    job = Job.fetch(parent, connection=client, serializer=JSONSerializer)
+    return queue.enqueue("operator.add", 1, 2, depends_on=how.get("on", job)).id
+
+
+def test_a_dependent_of_our_job_is_queued_when_it_has_finished(
+    store: Store, client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    store.run(steps.enqueue([spec("a")]))
+    dependent = rq_dependent(client, "a")
+    assert places(client, dependent) == ["deferred"]
+    child.work(ok(child.claim()[0]), claim=0)
+    assert store.run(steps.handover(now_text())) == 1
+    assert places(client, dependent) == ["queue"]
+    assert not client.exists("msgqueue:handover")
+
+
+def test_a_dependent_of_a_failed_job_waits_until_it_is_run_again(
+    store: Store, client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    store.run(steps.enqueue([spec("a")]))
+    dependent = rq_dependent(client, "a")
+    child.work(error(child.claim()[0]), claim=0)
+    assert store.run(steps.handover(now_text())) == 0
+    assert places(client, dependent) == ["deferred"]
+    store.run(steps.requeue("a", now_text()))
+    child.work(ok(child.claim()[0]), claim=0)
+    assert store.run(steps.handover(now_text())) == 1
+
+
+def test_a_dependent_waits_for_all_its_parents(
+    store: Store, client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    store.run(steps.enqueue([spec("a"), spec("b")]))
+    dependent = rq_dependent(client, "a", on=["a", "b"])
+    one, two = child.claim(2)
+    child.work(ok(one), claim=0)
+    assert store.run(steps.handover(now_text())) == 0
+    child.work(ok(two), claim=0)
+    assert store.run(steps.handover(now_text())) == 1
+    assert places(client, dependent) == ["queue"]
+
+
+def test_a_parent_without_result_ttl_stays_until_its_dependents_are_queued(
+    store: Store, client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    store.run(steps.enqueue([spec("a", result_ttl=0)]))
+    dependent = rq_dependent(client, "a")
+    child.work(ok(child.claim()[0]), claim=0)
+    store.run(steps.handover(now_text()))
+    assert places(client, dependent) == ["queue"]
+    assert 0 < client.ttl("rq:job:a") <= 60
+
+
+def test_registries_are_trimmed_of_what_has_expired(
+    store: Store, client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    store.run(steps.enqueue([spec("a")]))
+    child.work(ok(child.claim()[0]))
+    client.zadd("rq:finished:default", {"old": 1.0, "kept": float("inf")})
+    client.zadd("rq:canceled:default", {"gone": 1.0})
+    assert store.run(steps.trim("default")) == 2
+    assert set(client.zrange("rq:finished:default", 0, -1)) == {b"a", b"kept"}
