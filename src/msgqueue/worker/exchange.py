@@ -11,6 +11,7 @@ from msgqueue.errors import RedisError
 from msgqueue.jobs import Claimed, Outcome
 from msgqueue.observe.faults import fault_point
 from msgqueue.store.codec import unix_text
+from msgqueue.store.operations import Operation
 from msgqueue.store.run import Link
 from msgqueue.store.steps import Lane, Step, Worked, work
 from msgqueue.worker.journal import JournalWriter
@@ -83,21 +84,30 @@ class Exchange:
             SupervisorLost: there was no answer and there is no supervisor any more.
         """
         with self._calling:
-            reported = self._take_outcomes()
-            count = min(count, self._journal.room)
-            outcomes = [outcome for slot, outcome in reported if not self._journal.reported(slot)]
-            self._seq += 1
-            self._journal.note_call(self._seq, self._seq - 1)
-            fault_point("claim.before")
-            sent_at = clock()  # the lease runs from the first try, which may have been carried out
-            now_text = unix_text(time.time())
-            worked = self._until_answered(
-                work(self._lane, self._seq, outcomes, queues, count, now_text)
-            )
-            self._journal.free(slot for slot, _ in reported)
-            held = self._hold(worked.claimed, sent_at + BEGIN_WITHIN)
-            self._journal.note_call(self._seq, self._seq)
-            fault_point("claim.after")
+            talk = self.talk(queues, count)
+            worked = self._until_answered(next(talk))
+            try:
+                talk.send(worked)
+            except StopIteration as end:
+                held: list[Held] = end.value
+                return held
+            raise AssertionError("a talk is one step")
+
+    def talk(self, queues: Sequence[str], count: int) -> Operation[list[Held]]:
+        """What `call` does, without I/O: yields its step, takes the answer, returns what came."""
+        reported = self._take_outcomes()
+        count = min(count, self._journal.room)
+        outcomes = [outcome for slot, outcome in reported if not self._journal.reported(slot)]
+        self._seq += 1
+        self._journal.note_call(self._seq, self._seq - 1)
+        fault_point("claim.before")
+        sent_at = clock()  # the lease runs from the first try, which may have been carried out
+        now_text = unix_text(time.time())
+        worked: Worked = yield work(self._lane, self._seq, outcomes, queues, count, now_text)
+        self._journal.free(slot for slot, _ in reported)
+        held = self._hold(worked.claimed, sent_at + BEGIN_WITHIN)
+        self._journal.note_call(self._seq, self._seq)
+        fault_point("claim.after")
         for member in worked.refused:
             logger.warning("result refused: %s was taken over by another worker", member)
         return held
