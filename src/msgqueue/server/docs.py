@@ -52,6 +52,8 @@ def _swagger(title: str, root: str) -> HTMLResponse:
     )
     nonce = secrets.token_urlsafe(16)
     html = bytes(page.body).decode().replace("<script", f'<script nonce="{nonce}"')
+    # fetch() refuses addresses with a login, which a page opened as http://me:key@host/docs has
+    html = html.replace(f"url: '{root}", f"url: location.origin + '{root}")
     return HTMLResponse(html, headers=page_headers(f"'nonce-{nonce}'"))
 
 
