@@ -13,6 +13,7 @@ from rich.table import Table
 from msgqueue.jobs import JobInfo, JobStatus, Page, StoredResult
 from msgqueue.store.steps import WorkerInfo
 
+NEVER_CUT = 10_000  # characters a line, where the output goes into a file or a pipe
 SHOWN_STATUSES = (
     JobStatus.QUEUED,
     JobStatus.STARTED,
@@ -107,11 +108,14 @@ def result_text(result: StoredResult | None) -> str | None:
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, header: bool = True) -> None:
     table = Table(box=None, show_header=header, pad_edge=False, header_style="bold")
-    for number, column in enumerate(columns):
-        table.add_column(column, no_wrap=number == 0, overflow="fold")
+    for column in columns:
+        table.add_column(column, no_wrap=True, overflow="ellipsis")
     for row in rows:
         table.add_row(*("" if cell is None else str(cell) for cell in row))
-    Console(markup=False, highlight=False).print(table)
+    console = Console(markup=False, highlight=False)
+    if not console.is_terminal:
+        console.width = NEVER_CUT
+    console.print(table)
 
 
 def _newest(job: JobInfo) -> datetime | None:
