@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from msgqueue import JobStatus, TaskQueue
+from msgqueue import JobStatus, TaskQueue, __version__
 from msgqueue.cli import main
 from msgqueue.testing import InlineWorker
 
@@ -132,6 +132,10 @@ def test_what_cannot_be_enqueued_is_one_line_and_code_2(
 
 
 # -- Showing
+
+
+def test_the_version_is_told(run: Run) -> None:
+    assert run("--version").out == f"msgqueue {__version__}\n"
 
 
 def test_job_shows_call_status_and_result(run: Run, queue: TaskQueue) -> None:

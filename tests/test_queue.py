@@ -98,6 +98,16 @@ def test_what_is_not_registered_is_refused_with_the_cure(
         both(queue, "enqueue", named, 7)
 
 
+def test_a_task_of_another_task_queue_is_refused(queue: TaskQueue, both: Both) -> None:
+    stranger = TaskQueue().task(shop.plain)
+
+    with pytest.raises(UnknownTask, match=r"no task 'tests\.shop\.plain' is registered"):
+        both(queue, "enqueue", stranger, 7)
+    with pytest.raises(UnknownTask, match="no task 'plain' is registered"):
+        both(queue, "enqueue_many", [charge.spec(1, cents=1), stranger.spec(7)])
+    assert queue.counts()[JobStatus.QUEUED] == 0
+
+
 def test_a_misspelt_task_is_guessed(queue: TaskQueue) -> None:
     with pytest.raises(UnknownTask, match="Did you mean 'charge'"):
         queue.enqueue("chargee", 7)

@@ -384,6 +384,33 @@ def test_a_task_of_the_main_module_is_written_under_its_importable_name(tmp_path
     assert run() == "defined.here\n"
 
 
+def test_a_spawned_process_names_it_the_same(tmp_path: Path) -> None:
+    run = in_module(
+        """
+        from multiprocessing import get_context
+        from msgqueue import TaskQueue
+        queue = TaskQueue()
+        @queue.task
+        def here(): ...
+        def tell(): print(here.path)
+        if __name__ == "__main__":
+            process = get_context("spawn").Process(target=tell)
+            process.start()
+            process.join()
+        """,
+        tmp_path,
+    )
+
+    assert run() == "defined.here\n"
+
+
+def test_a_task_of_one_task_queue_may_be_a_task_of_another() -> None:
+    task = TaskQueue(queues=("low",)).task(charge)
+
+    assert task.spec(7, cents=5).queue == "low"
+    assert task.path == charge.path
+
+
 def test_a_task_typed_into_a_session_is_refused_with_the_cure() -> None:
     code = "from msgqueue import TaskQueue\ndef f(): ...\nTaskQueue().task(f)"
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
@@ -40,6 +41,20 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Ids = Annotated[list[str], typer.Argument(metavar="JOB_ID...")]
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"msgqueue {version('msgqueue')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")
+    ] = False,
+) -> None: ...
+
+
 @app.command()
 def worker(
     reference: App,
@@ -57,7 +72,7 @@ def worker(
         run(
             apps.load(reference),
             processes=processes,
-            queues=queues.split(",") if queues else None,
+            queues=[name.strip() for name in queues.split(",")] if queues else None,
             concurrency=concurrency,
             burst=burst,
         )

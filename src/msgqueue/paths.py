@@ -1,9 +1,9 @@
 """The dotted path by which a worker finds a function."""
 
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
+from inspect import unwrap
 from pathlib import Path
 from typing import Any
 
@@ -25,18 +25,17 @@ def dotted_path(function: Callable[..., Any]) -> str:
         raise TaskNotImportable(f"{module}.{name}", "it is a lambda")
     if "<locals>" in name:
         raise TaskNotImportable(f"{module}.{name}", "it is defined inside a function")
-    if module == "__main__":
-        module = _main_module(name)
+    if module in ("__main__", "__mp_main__"):  # the latter in a spawned process
+        module = _main_module(name, getattr(unwrap(function), "__globals__", {}))
     return f"{module}.{name}"
 
 
-def _main_module(function: str) -> str:
+def _main_module(function: str, main: Mapping[str, Any]) -> str:
     """The name under which the running script can be imported."""
-    main = sys.modules["__main__"]
-    spec: ModuleSpec | None = getattr(main, "__spec__", None)
+    spec: ModuleSpec | None = main.get("__spec__")
     if spec is not None:  # python -m package.module
         return spec.name
-    file = getattr(main, "__file__", None)
+    file = main.get("__file__")
     if file is None:
         raise TaskNotImportable(f"__main__.{function}", "it was typed into an interactive session")
     found = find_spec(Path(file).stem) if Path(file).stem.isidentifier() else None

@@ -1,6 +1,6 @@
 """TaskQueue: declares tasks; enqueues, finds, lists, cancels and retries their jobs."""
 
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, ParamSpec, Self, TypeVar, Unpack, overload
@@ -8,25 +8,21 @@ from typing import Any, ParamSpec, Self, TypeVar, Unpack, overload
 import redis
 
 from msgqueue.connection import Source
-from msgqueue.errors import InvalidOption
 from msgqueue.job import Job
 from msgqueue.jobs import JobInfo, JobOptions, JobSpec, JobStatus, Page
 from msgqueue.options import Options, merged
 from msgqueue.registry import AnyTask, Registry
 from msgqueue.runner import Runner
-from msgqueue.serializers import Serializer, SerializerName, serializer_named
+from msgqueue.serializers import SerializerName, serializer_named
 from msgqueue.settings import DEFAULT_QUEUE, Settings
 from msgqueue.sources import connector
 from msgqueue.store import operations, steps
-from msgqueue.store.operations import Operation
 from msgqueue.store.rq_bridge import RqJob, RqQueue, rq_job, rq_queue
 from msgqueue.store.run import AsyncStore, Store
 from msgqueue.tasks import AsyncTask, Task, TaskDecorator
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-MOST_A_PAGE = 1_000
 
 
 class TaskQueue:
@@ -46,6 +42,11 @@ class TaskQueue:
             arguments as they are: for rq functions that exist. Text from HTTP never names them.
         settings: instead of what the environment says.
 
+    Attributes:
+        tasks: the registered tasks by name.
+        names: the queues, in order of priority.
+        serializer: how arguments and results are written.
+
     Raises:
         ConfigurationError: an argument cannot be used.
     """
@@ -63,6 +64,8 @@ class TaskQueue:
         connect = connector(url, connection, settings)
         self._runner = Runner(connect, queues, serializer_named(serializer))
         self._registry = Registry(trusted_modules, self._runner)
+        self.names, self.serializer = self._runner.queues, self._runner.serializer
+        self.tasks = self._registry.named
 
     def __repr__(self) -> str:
         return f"<TaskQueue {', '.join(self.names)}: {len(self.tasks)} tasks>"
@@ -99,21 +102,6 @@ class TaskQueue:
         if function is not None:
             return self._registry.add(function, name, defaults)
         return partial(self._registry.add, name=name, defaults=defaults)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The queues, in order of priority."""
-        return self._runner.queues
-
-    @property
-    def serializer(self) -> Serializer:
-        """How arguments and results are written."""
-        return self._runner.serializer
-
-    @property
-    def tasks(self) -> Mapping[str, AnyTask]:
-        """The registered tasks by name."""
-        return self._registry.named
 
     def resolve(self, path: str) -> AnyTask:
         """The task that a job's dotted path names.
@@ -203,7 +191,7 @@ class TaskQueue:
             InvalidOption: `limit` or `cursor` cannot be used.
             UnknownQueue: a queue that this TaskQueue does not use.
         """
-        page = _page(self._runner.narrowed(queue), status, limit, cursor)
+        page = operations.jobs(self._runner.narrowed(queue), JobStatus(status), limit, cursor)
         return self._runner.blocking("jobs_async").drive(page)
 
     async def jobs_async(
@@ -215,7 +203,7 @@ class TaskQueue:
         cursor: str | None = None,
     ) -> Page[JobInfo]:
         """Like `jobs`, without blocking the event loop."""
-        page = _page(self._runner.narrowed(queue), status, limit, cursor)
+        page = operations.jobs(self._runner.narrowed(queue), JobStatus(status), limit, cursor)
         return await self._runner.async_store.drive(page)
 
     def counts(self, *, queue: str | None = None) -> dict[JobStatus, int]:
@@ -227,14 +215,13 @@ class TaskQueue:
         Raises:
             UnknownQueue: a queue that this TaskQueue does not use.
         """
-        step = steps.counts(self._runner.narrowed(queue))
-        return _totals(self._runner.blocking("counts_async").run(step))
+        totals = operations.totals(self._runner.narrowed(queue))
+        return self._runner.blocking("counts_async").drive(totals)
 
     async def counts_async(self, *, queue: str | None = None) -> dict[JobStatus, int]:
         """Like `counts`, without blocking the event loop."""
-        return _totals(
-            await self._runner.async_store.run(steps.counts(self._runner.narrowed(queue)))
-        )
+        totals = operations.totals(self._runner.narrowed(queue))
+        return await self._runner.async_store.drive(totals)
 
     def cancel(self, job_id: str) -> JobStatus:
         """Cancel a job, or stop it where it runs; see `Job.cancel`."""
@@ -320,19 +307,3 @@ class TaskQueue:
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
-
-
-def _page(
-    queues: tuple[str, ...], status: JobStatus, limit: int, cursor: str | None
-) -> Operation[Page[JobInfo]]:
-    if type(limit) is not int or not 1 <= limit <= MOST_A_PAGE:
-        raise InvalidOption("limit", limit, f"it is a whole number from 1 to {MOST_A_PAGE:,}")
-    return operations.jobs(queues, JobStatus(status), limit, cursor)
-
-
-def _totals(counts: dict[str, dict[JobStatus, int]]) -> dict[JobStatus, int]:
-    totals: dict[JobStatus, int] = {}
-    for places in counts.values():
-        for status, count in places.items():
-            totals[status] = totals.get(status, 0) + count
-    return totals

@@ -61,6 +61,8 @@ class Registry:
             ConfigurationError: the name cannot be used.
             TaskNotImportable: no worker could import the function.
         """
+        if isinstance(function, Task):  # of another TaskQueue
+            function = function.function
         task = make_task(function, name or _name(function), defaults, self._runner)
         if not NAME.fullmatch(task.name):
             raise ConfigurationError(
@@ -81,6 +83,8 @@ class Registry:
             UnknownTask: it is not registered, and its module not trusted.
         """
         if isinstance(function, Task):
+            if not function.belongs_to(self._runner):
+                raise UnknownTask(function.import_path, self._named)
             return function
         if isinstance(function, str):
             if function not in self._named:
@@ -117,24 +121,32 @@ class Registry:
         return Job(job_id, self._runner, self._runner.decode_plain, JobStatus.QUEUED)
 
     def enqueued(self, specs: Iterable[JobSpec]) -> Operation[list[Job[Any]]]:
-        """Enqueues specs, a bounded part at a time, and answers with their handles."""
+        """Enqueues specs, a bounded part at a time, and answers with their handles.
+
+        Raises:
+            UnknownTask: a spec is of a task that is not registered; its part is not enqueued.
+        """
         jobs: list[Job[Any]] = []
         for part in operations.chunks(specs):
+            tasks = [self._of_spec(spec) for spec in part]
             answers: tuple[Enqueued, ...] = yield steps.enqueue(part)
-            pairs = zip(part, answers, strict=True)
-            jobs += [self._of_spec(spec).job(enqueued) for spec, enqueued in pairs]
+            pairs = zip(tasks, answers, strict=True)
+            jobs += [task.job(enqueued) for task, enqueued in pairs]
         return jobs
 
     def _of_spec(self, spec: JobSpec) -> AnyTask:
-        return self._named.get(spec.task) or self._trusted[spec.task]
+        task = self._named.get(spec.task) or self._trusted.get(spec.task)
+        if task is None:
+            raise UnknownTask(spec.task, self._named)
+        return task
 
     def _trust(self, path: str) -> AnyTask:
         module_name, _, name = path.rpartition(".")
         if module_name not in self._trusted_modules:
             raise UnknownTask(path, self._named)
         function = getattr(import_module(module_name), name, None)
-        if isinstance(function, Task):
-            return function
+        if isinstance(function, Task):  # of another TaskQueue
+            return make_task(function.function, path, function.defaults, self._runner)
         own = callable(function) and getattr(function, "__module__", None) == module_name
         if function is None or not own:
             raise UnknownTask(path, self._named)

@@ -103,6 +103,10 @@ class Task(Generic[P, R]):
         task.defaults = merged(self.defaults, options, self._runner.queues)
         return task
 
+    def belongs_to(self, runner: Runner) -> bool:
+        """Whether it is a task of the TaskQueue that lent this runner."""
+        return self._runner is runner
+
     @cached_property
     def path(self) -> str:
         """The dotted path in rq's data, which a plain rq worker can import and call."""

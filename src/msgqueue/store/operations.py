@@ -4,6 +4,7 @@ import base64
 import binascii
 import heapq
 import json
+from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
@@ -20,6 +21,7 @@ Anchor = tuple[str, str]
 
 CHUNK_JOBS = 500
 CHUNK_BYTES = 1 << 20  # a larger call keeps Redis from others for too long
+MOST_A_PAGE = 1_000
 START: Anchor = ("", "")
 
 
@@ -61,8 +63,10 @@ def jobs(
     `cursor` is where a former page ended; without one, `offset` jobs are skipped at the beginning.
 
     Raises:
-        InvalidOption: the cursor is of no page of these queues and this status.
+        InvalidOption: `limit` is out of range, or the cursor of no page of this status.
     """
+    if type(limit) is not int or not 1 <= limit <= MOST_A_PAGE:
+        raise InvalidOption("limit", limit, f"it is a whole number from 1 to {MOST_A_PAGE:,}")
     anchors = read_cursor(cursor, status) if cursor else dict.fromkeys(queues, START)
     parts: dict[str, Rows] = {}
     for queue in queues:
@@ -78,6 +82,15 @@ def jobs(
     }
     next_cursor = write_cursor(left, status) if left else None
     return Page(tuple(row.job for row in passed[offset:]), next_cursor)
+
+
+def totals(queues: Sequence[str]) -> Operation[dict[JobStatus, int]]:
+    """How many jobs lie in each place, over several queues; stopped ones count as failed."""
+    counts: dict[str, dict[JobStatus, int]] = yield steps.counts(queues)
+    total: Counter[JobStatus] = Counter()
+    for places in counts.values():
+        total.update(places)
+    return dict(total)
 
 
 def rows(queue: str, status: JobStatus, limit: int, anchor: Anchor) -> Operation[Rows]:
