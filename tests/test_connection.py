@@ -248,6 +248,12 @@ def test_a_url_without_scheme_tells_how_to_write_it() -> None:
     )
 
 
+def test_a_bad_url_of_the_environment_is_told_by_its_variable() -> None:
+    settings = Settings(redis_url="here:6379")
+    told = refused("here:6379", settings=settings)
+    assert told.startswith("MSGQUEUE_REDIS_URL has no scheme: write redis://host:6379/0,")
+
+
 def test_a_url_of_another_scheme_is_refused() -> None:
     assert refused("http://:hush@here").startswith("the Redis url has the scheme 'http': write")
 
@@ -271,7 +277,7 @@ def test_a_url_of_another_scheme_is_refused() -> None:
 )
 def test_a_bad_url_is_refused_without_its_credentials(url: str, reason: str) -> None:
     assert refused(url) == (
-        f"the {url.split(':', maxsplit=1)[0]}:// url cannot be used: {reason}."
+        f"the Redis url ({url.split(':', maxsplit=1)[0]}://...) cannot be used: {reason}."
         " Percent-encode signs other than letters and digits in user name and password"
     )
 

@@ -1,8 +1,10 @@
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -33,10 +35,10 @@ from msgqueue.settings import Settings
 server = ensure(Settings(home=Path(sys.argv[1])))
 child = os.fork()
 if child == 0:
-    print(server.owned, flush=True)
+    os.write(1, f"{server.owned}\\n".encode())
     time.sleep(60)
     os._exit(0)
-print(server.pid, child, flush=True)
+os.write(1, f"{server.pid} {child}\\n".encode())
 sys.stdin.read()
 """
 
@@ -215,6 +217,46 @@ def test_a_source_takes_over_when_the_owner_is_gone(
         server.stop()
 
 
+def test_a_server_outlives_the_thread_that_started_it(home: Path, server_at: ServerAt) -> None:
+    started: list[EmbeddedServer] = []
+    thread = threading.Thread(target=lambda: started.append(server_at(home)))
+    thread.start()
+    thread.join()
+    assert connect(started[0]).ping() is True
+    assert started[0].owned
+
+
+def test_a_server_that_reads_its_data_back_is_waited_for(home: Path) -> None:
+    home.mkdir(mode=0o700)
+    answers = [b"-LOADING Redis is loading the dataset in memory\r\n"] * 3 + [b"+PONG\r\n"]
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(home / "redis.sock"))
+        listener.listen()
+
+        def answer() -> None:
+            while answers:
+                connection, _ = listener.accept()
+                with connection:
+                    connection.recv(100)
+                    connection.sendall(answers.pop(0))
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        shared = ensure(Settings(home=home))
+        thread.join()
+    assert not shared.owned
+    assert answers == []
+
+
+def test_a_server_that_hangs_is_no_reason_to_start_another(home: Path, server_at: ServerAt) -> None:
+    server = server_at(home)
+    os.kill(server.pid or 0, signal.SIGSTOP)
+    try:
+        assert probe(home / "redis.sock") is State.BUSY
+    finally:
+        os.kill(server.pid or 0, signal.SIGCONT)
+
+
 def test_ctrl_c_does_not_reach_the_server(home: Path, server_at: ServerAt) -> None:
     server = server_at(home)
     assert os.getsid(server.pid or 0) != os.getsid(0)
@@ -233,9 +275,9 @@ def test_a_long_path_gets_its_socket_elsewhere(short_path: Path, server_at: Serv
     owner, sharer = server_at(home), server_at(home)
     assert connect(sharer).ping() is True
     assert (owner.owned, sharer.owned) == (True, False)
-    socket = (home / "redis.sock").readlink()
-    assert stat.S_IMODE(socket.parent.stat().st_mode) == 0o700
-    assert len(os.fsencode(socket)) <= 100
+    target = (home / "redis.sock").readlink()
+    assert stat.S_IMODE(target.parent.stat().st_mode) == 0o700
+    assert len(os.fsencode(target)) <= 100
 
 
 def test_a_folder_with_spaces_and_signs_works(short_path: Path, server_at: ServerAt) -> None:

@@ -44,7 +44,7 @@ class Source:
             raise ConfigurationError("a Source is made of exactly one of url, client and resolve")
         self._resolver: _Resolver | None = None
         if url is not None:
-            self._endpoint = from_url(url, settings.redis_password if settings else None)
+            self._endpoint = _of_url(url, settings or Settings())
         elif client is not None:
             self._endpoint = from_client(client)
         elif resolve is not None:
@@ -57,7 +57,8 @@ class Source:
     @property
     def address(self) -> str:
         """What it reaches, without credentials: for messages and logs."""
-        return (self._resolver.address if self._resolver else None) or self._endpoint.address
+        found = self._resolver.found if self._resolver else None
+        return (found or self._endpoint).address
 
     @property
     def url(self) -> str:
@@ -66,7 +67,7 @@ class Source:
         Raises:
             ConfigurationError: a client was given that no url can describe.
         """
-        return self._resolver() if self._resolver else self._endpoint.url()
+        return (self._resolver() if self._resolver else self._endpoint).url()
 
     def client(self) -> redis.Redis:
         """The client for synchronous code, with a pool that threads may share."""
@@ -115,6 +116,11 @@ class Source:
         return f"Source({self.address})"
 
 
+def _of_url(url: str, settings: Settings) -> Endpoint:
+    told_as = "MSGQUEUE_REDIS_URL" if url == settings.redis_url else "the Redis url"
+    return from_url(url, settings.redis_password, told_as)
+
+
 class _OfLoop:
     """The client of one event loop.
 
@@ -143,38 +149,34 @@ class _Resolver:
 
     def __init__(self, resolve: Callable[[], str]) -> None:
         self._resolve = resolve
-        self._url: str | None = None
         self._pinned = False
+        self.found: Endpoint | None = None
 
-    @property
-    def address(self) -> str | None:
-        return from_url(self._url).address if self._url else None
+    def __call__(self) -> Endpoint:
+        return self.found or self.again()
 
-    def __call__(self) -> str:
-        return self._url or self.again()
-
-    def again(self) -> str:
+    def again(self) -> Endpoint:
         """Ask. A failure after the first time counts as a failed connection."""
-        if self._url is None:
-            self._url = self._resolve()
+        if self.found is None:
+            self.found = self._ask()
         elif not self._pinned:
             try:
-                self._url = self._resolve()
+                self.found = self._ask()
             except MsgqueueError as error:
                 raise redis.ConnectionError(str(error)) from error
-        return self._url
+        return self.found
 
     def pin(self) -> None:
+        """Ask no more once it was found."""
         self._pinned = True
 
-    def path(self, again: bool = False) -> str:
-        url = self.again() if again else self()
-        path = from_url(url).options.get("path")
-        if path is None:
+    def _ask(self) -> Endpoint:
+        found = from_url(self._resolve())
+        if "path" not in found.options:
             raise ConfigurationError(
-                f"resolve= returned {from_url(url).address}: it has to return a unix:// url"
+                f"resolve= returned {found.address}: it has to return a unix:// url"
             )
-        return str(path)
+        return found
 
 
 def _resolving(resolver: _Resolver) -> Endpoint:
@@ -198,11 +200,11 @@ class _Connection(redis.UnixDomainSocketConnection):
     def connect_check_health(self, *args: Any, **kwargs: Any) -> None:
         """The one door of redis-py through which every way of connecting goes."""
         if self._sock is None:
-            self.path = self._resolver.path()
+            self.path = self._resolver().options["path"]
             try:
                 super().connect_check_health(*args, **kwargs)
             except redis.ConnectionError:
-                self.path = self._resolver.path(again=True)
+                self.path = self._resolver.again().options["path"]
                 super().connect_check_health(*args, **kwargs)
 
 
@@ -219,9 +221,12 @@ class _AsyncConnection(redis.asyncio.UnixDomainSocketConnection):
         """As in `_Connection`."""
         if self.is_connected:
             return
-        self.path = await asyncio.to_thread(self._resolver.path)
+        found = self._resolver.found
+        if found is None:
+            found = await asyncio.to_thread(self._resolver)
+        self.path = found.options["path"]
         try:
             await super().connect_check_health(*args, **kwargs)
         except redis.ConnectionError:
-            self.path = await asyncio.to_thread(self._resolver.path, again=True)
+            self.path = (await asyncio.to_thread(self._resolver.again)).options["path"]
             await super().connect_check_health(*args, **kwargs)

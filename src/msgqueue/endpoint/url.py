@@ -23,25 +23,26 @@ _SENTINEL: dict[str, type[Any]] = {
 }
 
 
-def from_url(url: str, password: str | None = None) -> Endpoint:
+def from_url(url: str, password: str | None = None, told_as: str = "the Redis url") -> Endpoint:
     """Read a url: redis, rediss, unix, redis+sentinel or rediss+sentinel.
 
     Args:
         url: for Sentinel `redis+sentinel://[user:password@]host:port[,host:port]/name[/db]`, where
             `?sentinel_username=` and `?sentinel_password=` log in to the Sentinels themselves.
         password: used where the url names none.
+        told_as: what errors call the url; they never quote it.
 
     Raises:
         ConfigurationError: it cannot be used; the text holds none of its credentials.
     """
-    scheme = _scheme(url)
+    scheme = _scheme(url, told_as)
     try:
         read = _sentinel if scheme in _SENTINEL else _direct
         endpoint = read(scheme, url)
     except ValueError as error:  # the text of another's may quote a password
         told = str(error) if isinstance(error, _UnusableUrl) else "it cannot be read"
         raise ConfigurationError(
-            f"the {scheme}:// url cannot be used: {told}."
+            f"{told_as} ({scheme}://...) cannot be used: {told}."
             " Percent-encode signs other than letters and digits in user name and password"
         ) from None
     if password and "password" not in endpoint.options:
@@ -53,13 +54,13 @@ class _UnusableUrl(ValueError):
     """Why a url cannot be used, in words without credentials."""
 
 
-def _scheme(url: str) -> str:
+def _scheme(url: str, told_as: str) -> str:
     scheme, found, _ = url.partition("://")
     if found and (scheme in _DIRECT or scheme in _SENTINEL):
         return scheme
     told = f"the scheme {scheme!r}" if found and scheme.replace("+", "").isalnum() else "no scheme"
     raise ConfigurationError(
-        f"the Redis url has {told}: write redis://host:6379/0, rediss://host:6379/0,"
+        f"{told_as} has {told}: write redis://host:6379/0, rediss://host:6379/0,"
         " unix:///path/to/socket or redis+sentinel://host:26379/name/0"
     )
 
