@@ -98,7 +98,12 @@ def loop_in_python() -> None:
 
 
 @queue.task(timeout=1)
-def loop_in_c() -> None:
+def loop_in_c() -> int:
+    return sum(range(10**12))  # looks at no signal, lets no thread in
+
+
+@queue.task(timeout=1)
+def match_for_ever() -> None:
     re.match(r"(a+)+$", "a" * 60 + "b")
 
 
@@ -114,6 +119,11 @@ def swallow_everything() -> None:
 @queue.task(timeout=1)
 async def nap_too_long() -> None:
     await asyncio.sleep(60)
+
+
+@queue.task(timeout=1)
+async def hold_the_loop() -> None:
+    time.sleep(60)  # noqa: ASYNC251 - what the test is about
 
 
 @queue.task

@@ -106,6 +106,11 @@ class Crew:
         names = [job.task for job in self.queue.jobs(JobStatus.STARTED, limit=100).items]
         return task in names
 
+    def environment(self) -> dict[str, str]:
+        """What a plain rq worker needs to import the tasks."""
+        root = Path(__file__).parents[2]
+        return {**os.environ, **self._env, "PYTHONPATH": f"{root / 'src'}{os.pathsep}{root}"}
+
     def close(self) -> None:
         """End all that was started."""
         for process in self._processes:

@@ -76,8 +76,8 @@ def test_a_long_function_does_not_hold_up_coroutines(
 ) -> None:
     crew.start(processes=1)
     crew.enqueue("nap", 0.01).result(timeout=5)
-    crew.enqueue("sleep", 3.0)
-    eventually(lambda: crew.running("sleep"))
+    crew.enqueue("sleep", 3.0, "began")
+    eventually(lambda: "began" in crew.noted())
 
     assert crew.enqueue("nap", 0.01).result(timeout=2.5) == 0.01
 

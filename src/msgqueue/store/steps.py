@@ -299,9 +299,16 @@ def unregister(lane: Lane, now_text: str) -> Step[bool]:
     return Step(script("unregister"), (keys.worker(lane.worker),), (now_text,), bool)
 
 
-def release(entries: Sequence[Entry], now_text: str) -> Step[int]:
-    """Claimed jobs that did not begin go back to the front of their queues, nothing counted."""
-    args: list[Arg] = [now_text]
+def release(
+    entries: Sequence[Entry], now_text: str, outcomes: Sequence[Outcome] = (), worker: str = ""
+) -> Step[int]:
+    """Claimed jobs that did not begin go back to the front of their queues, nothing counted.
+
+    `outcomes`: what that worker has ended, and is too busy to report itself.
+    """
+    args: list[Arg] = [now_text, worker, len(outcomes)]
+    for outcome in outcomes:
+        args += _outcome(outcome)
     for entry in entries:
         args += entry
     return Step(script("release"), (), args, int)

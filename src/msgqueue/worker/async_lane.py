@@ -86,6 +86,7 @@ class AsyncLane:
     def _rung(self) -> None:
         if not self._doorbell.answer():
             self._loop.remove_reader(self._doorbell.fileno())
+            self._doorbell.pass_on()
         elif self._doorbell.pass_on():
             self._loop.call_later(LOOK, self._offer)
         else:

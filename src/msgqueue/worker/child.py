@@ -16,6 +16,7 @@ from msgqueue.jobs import Claimed, Outcome
 from msgqueue.observe.faults import fault_point
 from msgqueue.observe.logs import event
 from msgqueue.queue import TaskQueue
+from msgqueue.settings import SECRET_NAMES
 from msgqueue.store.run import Link
 from msgqueue.store.steps import Lane
 from msgqueue.worker.async_lane import AsyncLane
@@ -225,6 +226,8 @@ def main(outfit: Outfit, queue: TaskQueue, forget: Callable[[], None]) -> None:
         signal.signal(ignored, _leave_it)  # SIG_IGN would be inherited by what a job starts
     forget()
     queue.source.pin()
+    for name in SECRET_NAMES:
+        os.environ.pop(name, None)
     # The supervisor, or the sweep, gives back what was still held.
     with suppress(SupervisorLost):
         Child(queue, outfit).run()

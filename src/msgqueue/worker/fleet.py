@@ -16,7 +16,7 @@ from msgqueue.store.signals import Wakeup
 from msgqueue.store.steps import Entry, Settled
 from msgqueue.worker.calls import Calls
 from msgqueue.worker.identity import Identity
-from msgqueue.worker.journal import State
+from msgqueue.worker.journal import Record, State
 from msgqueue.worker.process import ChildProcess
 from msgqueue.worker.shared import Context, clock
 from msgqueue.worker.watch import Watch
@@ -56,7 +56,7 @@ class Fleet:
         self._context, self._queue, self._terms = context, queue, terms
         self._calls, self._wakeup, self._forget = calls, wakeup, forget
         self._identity = Identity()
-        self._watch = Watch(self.give_back)
+        self._watch = Watch(self.relieve)
         self._crashes = 0
         self._start_at = 0.0
         self.wanted = 0
@@ -161,14 +161,28 @@ class Fleet:
         busy = [self._watch.look(child) for child in self.living]
         return any(busy)
 
-    def give_back(self, child: ChildProcess, entries: Sequence[Entry]) -> None:
-        """Put entries that were taken from a child back to the front of their queues."""
-        if entries:
-            fault_point("release.before")
-            self._calls.ask(
-                lambda: steps.release(entries, _now_text()),
-                lambda _count: child.returned(entries),
-            )
+    def relieve(
+        self, child: ChildProcess, entries: Sequence[Entry], ended: Sequence[Record] = ()
+    ) -> None:
+        """Put entries that were taken from a child back to the front of their queues.
+
+        Args:
+            child: at a long job.
+            entries: what it held.
+            ended: what it has not come to report.
+        """
+        if not entries and not ended:
+            return
+        fault_point("release.before")
+        outcomes = [child.outcome(record) for record in ended]
+
+        def done(_count: int) -> None:
+            child.returned(entries)
+            child.reported(ended)
+
+        self._calls.ask(
+            lambda: steps.release(entries, _now_text(), outcomes, child.lane.worker), done
+        )
 
     def stop(self, member: str) -> None:
         """End a run that somebody asked to stop."""
@@ -196,7 +210,7 @@ class Fleet:
         """Ask all children to end; what they hold goes back."""
         self.wanted = 0
         for child in self.living:
-            self.give_back(child, child.drain())
+            self.relieve(child, child.drain())
 
     def end(self) -> None:
         """Kill all children; what they run goes back, nothing counted."""
@@ -206,7 +220,7 @@ class Fleet:
     def _forget_all(self) -> None:
         self._forget()
         for child in self.children:
-            child.close_pipes()
+            child.forget()
 
 
 def _registration(child: ChildProcess) -> steps.Step[bool]:

@@ -69,7 +69,7 @@ class Journal:
     """The shared memory of one child, with the lock that begin and revoke take."""
 
     def __init__(self, context: Context) -> None:
-        self.memory = SharedMemory(SIZE)
+        self.memory = SharedMemory.of(context, SIZE)
         self.lock: Lock = context.Lock()
 
     def close(self) -> None:

@@ -207,7 +207,7 @@ class Loop:
             child.kill_running()
         else:
             self._fleet.wanted = max(0, self._fleet.wanted - 1)
-            self._fleet.give_back(child, child.drain())
+            self._fleet.relieve(child, child.drain())
             if self._fleet.wanted == 0:
                 self._drain("rq's shutdown command received")
 

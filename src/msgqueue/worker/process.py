@@ -67,6 +67,7 @@ class ChildProcess:
         self.exit: Exit | None = None
         self.returning: dict[str, Entry] = {}
         self.born = clock()
+        self._reporting: set[str] = set()
         self._killed_for: dict[str, tuple[Cause, str]] = {}
         self._killed = False
         self._journal = Journal(context)
@@ -158,8 +159,18 @@ class ChildProcess:
         for entry in entries:
             self.returning.pop(entry.member, None)
 
+    def unreported(self, age: float) -> list[Record]:
+        """What ended longer ago than `age` seconds and nobody is reporting: now you are."""
+        ended = [r for r in self.account().of(State.ENDED) if r.member not in self._reporting]
+        before = time.time() - age
+        old = [record for record in ended if self.outcome(record).ended < before]
+        self._reporting.update(record.member for record in old)
+        return old
+
     def reported(self, records: Iterable[Record]) -> None:
         """The supervisor has reported these outcomes."""
+        records = list(records)
+        self._reporting.difference_update(record.member for record in records)
         if self._reader.lock():
             self._reader.move(records, State.ENDED, State.REPORTED)
             self._reader.unlock()
@@ -252,13 +263,17 @@ class ChildProcess:
         return beat, named
 
     def close(self) -> None:
-        """It is settled: give back its memory and pipes."""
-        self.close_pipes()
-        self._journal.close()
+        """It is settled: give back all that it had."""
+        self.forget()
         self._process.close()
 
+    def forget(self) -> None:
+        """Give back its memory and pipes: in a process that was forked beside it, too."""
+        self.close_pipes()
+        self._journal.close()
+
     def close_pipes(self) -> None:
-        """Close this process's ends: in a process that was forked beside it, too."""
+        """Close this process's ends."""
         self._wake.close()
         self._lifeline.close()
 

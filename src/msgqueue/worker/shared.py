@@ -6,7 +6,7 @@ import tempfile
 import time
 from multiprocessing import reduction
 from multiprocessing.context import ForkContext, SpawnContext
-from typing import Any
+from typing import Any, Self
 
 Context = ForkContext | SpawnContext
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -18,15 +18,21 @@ def clock() -> float:
 
 
 class SharedMemory:
-    """Anonymous memory of a fixed size; forked children see it, spawned ones are sent it.
+    """Anonymous memory of a fixed size. Pages that nobody touched cost nothing.
 
-    Pages that nobody touched cost nothing.
+    Args:
+        size: bytes.
+        fd: a file without a name behind it; -1 for memory that forked children alone can see.
     """
 
-    def __init__(self, size: int, fd: int | None = None) -> None:
-        self._size = size
-        self._fd = _anonymous_file(size) if fd is None else fd
-        self.map = mmap.mmap(self._fd, size)
+    def __init__(self, size: int, fd: int = -1) -> None:
+        self._size, self._fd = size, fd
+        self.map = mmap.mmap(fd, size)
+
+    @classmethod
+    def of(cls, context: Context, size: int) -> Self:
+        """Memory for the children that this context starts."""
+        return cls(size, -1 if context.get_start_method() == "fork" else anonymous_file(size))
 
     def __reduce__(self) -> tuple[Any, tuple[Any, int]]:
         return _attach, (reduction.DupFd(self._fd), self._size)
@@ -34,10 +40,12 @@ class SharedMemory:
     def close(self) -> None:
         """Give the memory back; the other side keeps its own view."""
         self.map.close()
-        os.close(self._fd)
+        if self._fd >= 0:
+            os.close(self._fd)
 
 
-def _anonymous_file(size: int) -> int:
+def anonymous_file(size: int) -> int:
+    """A file without a name, as its descriptor."""
     if hasattr(os, "memfd_create"):
         fd = os.memfd_create("msgqueue-journal", os.MFD_CLOEXEC)
     else:

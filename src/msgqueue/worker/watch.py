@@ -18,15 +18,19 @@ GRACE: Final = 0.6  # seconds after its deadline that a job may take to end by i
 STOPPED_WITHIN: Final = 0.4  # seconds that a cancelled coroutine may take
 
 
+Relieve = Callable[[ChildProcess, Sequence[Entry], Sequence[Record]], None]
+
+
 class Watch:
     """Looks at one child after the other.
 
     Args:
-        give_back: called with a child and the entries that were taken from it.
+        relieve: called with a child, the entries that were taken from it, and what it has ended
+            and cannot report for now.
     """
 
-    def __init__(self, give_back: Callable[[ChildProcess, Sequence[Entry]], None]) -> None:
-        self._give_back = give_back
+    def __init__(self, relieve: Relieve) -> None:
+        self._relieve = relieve
         self._stopping: dict[str, float] = {}
 
     def look(self, child: ChildProcess) -> bool:
@@ -36,9 +40,11 @@ class Watch:
             self._end_late(child, record, now)
         run = sync_run(account)
         overrun = run is not None and now > run.begun + OVERRUN
+        if overrun:  # nothing waits behind a long job: neither what is held nor what has ended
+            self._relieve(child, child.revoke(), child.unreported(OVERRUN))
         held = account.of(State.HELD)
-        if held and (overrun or now > held[0].limit - BEGIN_WITHIN + HELD):
-            self._give_back(child, child.revoke())
+        if held and now > held[0].limit - BEGIN_WITHIN + HELD:
+            self._relieve(child, child.revoke(), ())
         return bool(account.records)
 
     def stop(self, child: ChildProcess, member: str) -> bool:
@@ -47,7 +53,7 @@ class Watch:
         if record is None or member in self._stopping:
             return record is not None
         if record.state is State.HELD:
-            self._give_back(child, child.revoke((member,)))
+            self._relieve(child, child.revoke((member,)), ())
         elif record.state is State.RUNNING and record.lane == ASYNC:
             self._stopping[member] = clock() + STOPPED_WITHIN
             child.stop_coroutine(record)

@@ -1,0 +1,146 @@
+"""A process that dies takes nothing with it but the run that was going on."""
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.worker.crew import Crew
+
+from msgqueue import JobFailed, JobStatus
+
+Eventually = Callable[..., None]
+
+
+def test_the_job_of_a_killed_child_is_run_again(crew: Crew) -> None:
+    crew.start(processes=1)
+
+    assert crew.enqueue("die_once", crew.key("deaths")).result(timeout=5) == "done"
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ("kill", "killed by SIGKILL"),
+        ("segfault", "killed by SIGSEGV"),
+        ("exit", "ended with exit code 0"),
+    ],
+)
+def test_a_job_that_may_not_run_twice_fails_with_how_its_process_died(
+    crew: Crew, how: str, told: str
+) -> None:
+    crew.start(processes=1)
+
+    job = crew.enqueue("die", how, max_deliveries=1)
+
+    with pytest.raises(JobFailed, match=f"WorkerDied: the process was {told}; peak memory"):
+        job.result(timeout=5)
+    assert crew.enqueue("add", 1, 1).result(timeout=5) == 2
+
+
+def test_killing_a_child_repeats_only_the_job_that_ran(crew: Crew, eventually: Eventually) -> None:
+    supervisor = crew.start(processes=1)
+    for number in range(20):
+        crew.enqueue("sleep", 0.02, f"{number}")
+    last = crew.enqueue("add", 1, 1)
+    eventually(lambda: len(crew.noted()) >= 5)
+
+    os.kill(supervisor.children()[0], signal.SIGKILL)
+
+    assert last.result(timeout=10) == 2
+    noted = crew.noted()
+    assert sorted(set(noted), key=int) == [str(number) for number in range(20)]
+    assert len(noted) <= 21
+
+
+def test_jobs_that_a_killed_child_held_are_run_in_order_and_lose_no_attempt(
+    crew: Crew, eventually: Eventually
+) -> None:
+    supervisor = crew.start(processes=1, env={"FAULTS": ""})
+    for _ in range(64):
+        crew.enqueue("nothing")
+    jobs = [crew.enqueue("sleep", 0.03, f"{number}") for number in range(10)]
+    eventually(lambda: len(crew.noted()) >= 2)
+
+    os.kill(supervisor.children()[0], signal.SIGKILL)
+
+    for job in jobs:
+        job.result(timeout=10)
+    firsts = list(dict.fromkeys(crew.noted()))
+    assert firsts == [str(number) for number in range(10)]
+    infos = [job.refresh().info for job in jobs]
+    assert sum(info.attempt > 1 for info in infos if info) <= 1
+
+
+@pytest.mark.parametrize("point", ["claim.before", "claim.after", "child.started", "child.ended"])
+def test_a_child_killed_at_any_point_loses_no_job(crew: Crew, tmp_path: Path, point: str) -> None:
+    jobs = [crew.enqueue("add", number, 1) for number in range(100)]
+
+    supervisor = crew.start(
+        env={"FAULTS": f"{point}:kill:{tmp_path}/struck"}, processes=1, burst=True
+    )
+
+    assert supervisor.wait(20) == 0
+    assert [job.result(timeout=0) for job in jobs] == list(range(1, 101))
+    assert (tmp_path / "struck").exists()
+
+
+def test_a_killed_supervisor_leaves_no_child_behind(crew: Crew, eventually: Eventually) -> None:
+    supervisor = crew.start(processes=2)
+    eventually(lambda: len(supervisor.children()) == 2)
+    idle, busy = supervisor.children()
+    crew.enqueue("sleep", 1.0, "began")
+    eventually(lambda: "began" in crew.noted())
+
+    supervisor.signal(signal.SIGKILL)
+
+    eventually(lambda: not alive(idle) and not alive(busy))
+
+
+def test_a_job_that_runs_when_its_supervisor_dies_is_finished_and_reported(
+    crew: Crew, eventually: Eventually
+) -> None:
+    supervisor = crew.start(processes=1)
+    job = crew.enqueue("sleep", 1.0, "ran")
+    eventually(lambda: crew.noted() == ["ran"])
+
+    supervisor.signal(signal.SIGKILL)
+
+    assert job.result(timeout=5) == 1.0
+
+
+def test_what_a_whole_machine_took_with_it_is_run_by_the_next(
+    crew: Crew, eventually: Eventually
+) -> None:
+    first = crew.start(processes=1)
+    job = crew.enqueue("sleep", 1.5, "ran")
+    eventually(lambda: crew.noted() == ["ran"])
+    pids = [first.pid, *first.children()]
+
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    crew.start(processes=1)
+
+    assert job.result(timeout=15) == 1.5
+    assert crew.noted() == ["ran", "ran"]
+
+
+def test_a_job_that_kills_every_process_fails_at_the_limit_of_deliveries(
+    crew: Crew, eventually: Eventually
+) -> None:
+    crew.start(processes=1)
+
+    job = crew.enqueue("die", "kill", max_deliveries=2)
+
+    with pytest.raises(JobFailed, match="WorkerDied"):
+        job.result(timeout=10)
+    assert job.refresh().status is JobStatus.FAILED
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs, zombies not counted."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

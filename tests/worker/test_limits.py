@@ -1,0 +1,120 @@
+"""A time limit holds whatever the job does; a stop ends a job wherever it stands."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+from rq.command import send_stop_job_command
+from rq.serializers import JSONSerializer
+from tests.worker.crew import Crew
+
+from msgqueue import JobCancelled, JobFailed, JobStatus
+
+Eventually = Callable[..., None]
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        "loop_in_python",
+        "loop_in_c",
+        "match_for_ever",
+        "swallow_everything",
+        "nap_too_long",
+        "hold_the_loop",
+    ],
+)
+def test_a_time_limit_holds_within_two_seconds(
+    crew: Crew, task: str, eventually: Eventually
+) -> None:
+    crew.start(processes=1)
+    crew.enqueue("add", 1, 1).result(timeout=5)
+    began = time.monotonic()
+
+    job = crew.enqueue(task)
+
+    with pytest.raises(
+        JobFailed, match="JobTimeout: the job ran longer than its time limit of 1 s"
+    ):
+        job.result(timeout=10)
+    assert time.monotonic() - began < 3
+    assert crew.enqueue("add", 1, 1).result(timeout=5) == 2
+
+
+def test_the_traceback_of_a_time_limit_shows_where_the_job_was(crew: Crew) -> None:
+    crew.start(processes=1)
+
+    with pytest.raises(JobFailed) as caught:
+        crew.enqueue("loop_in_python").result(timeout=5)
+
+    assert "in loop_in_python" in caught.value.traceback
+
+
+@pytest.mark.parametrize("task", ["sleep", "nap"])
+def test_a_running_job_is_stopped_within_a_second(
+    crew: Crew, task: str, eventually: Eventually
+) -> None:
+    crew.start(processes=1)
+    job = crew.enqueue(task, 30.0)
+    eventually(lambda: crew.running(task))
+    began = time.monotonic()
+
+    status = job.cancel()
+
+    assert status is JobStatus.STOPPED
+    assert time.monotonic() - began < 1
+    with pytest.raises(JobCancelled):
+        job.result(timeout=0)
+
+
+def test_rqs_own_stop_command_stops_a_job(crew: Crew, eventually: Eventually) -> None:
+    crew.start(processes=1)
+    job = crew.enqueue("sleep", 30.0, "began")
+    eventually(lambda: "began" in crew.noted())
+
+    send_stop_job_command(crew.redis, job.id, serializer=JSONSerializer)
+
+    eventually(lambda: job.refresh().status is JobStatus.STOPPED, 1.0)
+
+
+def test_a_coroutine_that_ignores_its_stop_costs_the_child_but_not_its_neighbours(
+    crew: Crew, eventually: Eventually
+) -> None:
+    crew.start(processes=1)
+    neighbour = crew.enqueue("nap", 2.0)
+    stubborn = crew.enqueue("stubborn_nap")
+    eventually(lambda: crew.running("stubborn_nap") and crew.running("nap"))
+
+    stubborn.cancel()
+
+    eventually(lambda: stubborn.refresh().status is JobStatus.STOPPED, 2.0)
+    assert neighbour.result(timeout=10) == 2.0
+    info = neighbour.refresh().info
+    assert info is not None
+    assert info.attempt == 1
+
+
+def test_what_waits_behind_a_long_job_goes_to_another_child(
+    crew: Crew, eventually: Eventually
+) -> None:
+    crew.start(processes=2)
+    for _ in range(200):  # until claims are large
+        crew.enqueue("nothing")
+    crew.enqueue("sleep", 20.0, "began")
+    behind = [crew.enqueue("add", number, 0) for number in range(10)]
+
+    for number, job in enumerate(behind):
+        assert job.result(timeout=3) == number
+
+
+def test_an_outcome_does_not_wait_for_the_long_job_behind_it(
+    crew: Crew, eventually: Eventually
+) -> None:
+    for _ in range(200):
+        crew.enqueue("nothing")
+    before = crew.enqueue("add", 1, 1)
+    crew.enqueue("sleep", 4.0, "began")
+
+    crew.start(processes=1)
+
+    assert before.result(timeout=3) == 2

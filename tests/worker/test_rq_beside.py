@@ -1,0 +1,66 @@
+"""Plain rq and msgqueue work the same queues, and rq's own views show ours."""
+
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from rq import Worker
+from rq.job import Job as RqJob
+from rq.serializers import JSONSerializer
+from tests.worker.crew import Crew
+
+Eventually = Callable[..., None]
+RQ = Path(sys.executable).parent / "rq"
+
+
+def test_a_plain_rq_worker_beside_ours_runs_each_job_once(crew: Crew) -> None:
+    for number in range(400):
+        crew.enqueue("note", number)
+    rq = subprocess.Popen(
+        [RQ, "worker", "--burst", "--quiet", "--worker-class", "rq.SimpleWorker",
+         "--serializer", "rq.serializers.JSONSerializer", "--url", crew.url, "default"],
+        cwd=Path(__file__).parents[2],
+        env=crew.environment(),
+    )  # fmt: skip
+    ours = crew.start(processes=1, burst=True, claim=2)
+
+    assert ours.wait(60) == 0
+    assert rq.wait(60) == 0
+
+    assert Counter(crew.noted()) == Counter(str(number) for number in range(400))
+
+
+def test_rq_lists_our_children_as_workers(crew: Crew, eventually: Eventually) -> None:
+    crew.start(processes=2)
+    eventually(lambda: len(Worker.all(connection=crew.redis)) == 2)
+
+    workers = Worker.all(connection=crew.redis)
+
+    assert {worker.get_state() for worker in workers} == {"idle"}
+    assert all(worker.name.startswith("msgqueue.") for worker in workers)
+    assert all(worker.queue_names() == ["high", "default"] for worker in workers)
+
+
+def test_rq_shows_a_running_job_as_started_by_our_worker(
+    crew: Crew, eventually: Eventually
+) -> None:
+    crew.start(processes=1)
+    job = crew.enqueue("sleep", 3.0, "began")
+    eventually(lambda: "began" in crew.noted())
+
+    rq_job = RqJob.fetch(job.id, crew.redis, serializer=JSONSerializer)
+
+    (worker,) = Worker.all(connection=crew.redis)
+    assert rq_job.get_status() == "started"
+    assert rq_job.worker_name == worker.name
+
+
+def test_our_workers_leave_rqs_list_when_they_end(crew: Crew, eventually: Eventually) -> None:
+    supervisor = crew.start(processes=2)
+    eventually(lambda: len(Worker.all(connection=crew.redis)) == 2)
+
+    supervisor.end()
+
+    assert Worker.all(connection=crew.redis) == []
