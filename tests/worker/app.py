@@ -54,7 +54,9 @@ def sleep(seconds: float, text: str = "") -> float:
 
 
 @queue.task
-async def nap(seconds: float) -> float:
+async def nap(seconds: float, text: str = "") -> float:
+    if text:
+        note(text)
     await asyncio.sleep(seconds)
     return seconds
 
@@ -62,6 +64,7 @@ async def nap(seconds: float) -> float:
 @queue.task
 async def stubborn_nap() -> None:
     """Sleep on through every cancellation."""
+    note("stubborn")
     while True:
         try:
             await asyncio.sleep(60)

@@ -55,8 +55,8 @@ def test_a_running_job_is_stopped_within_a_second(
     crew: Crew, task: str, eventually: Eventually
 ) -> None:
     crew.start(processes=1)
-    job = crew.enqueue(task, 30.0)
-    eventually(lambda: crew.running(task))
+    job = crew.enqueue(task, 30.0, "began")
+    eventually(lambda: "began" in crew.noted())
     began = time.monotonic()
 
     status = job.cancel()
@@ -81,9 +81,9 @@ def test_a_coroutine_that_ignores_its_stop_costs_the_child_but_not_its_neighbour
     crew: Crew, eventually: Eventually
 ) -> None:
     crew.start(processes=1)
-    neighbour = crew.enqueue("nap", 2.0)
+    neighbour = crew.enqueue("nap", 2.0, "napping")
     stubborn = crew.enqueue("stubborn_nap")
-    eventually(lambda: crew.running("stubborn_nap") and crew.running("nap"))
+    eventually(lambda: crew.noted()[:2] == ["napping", "stubborn"])
 
     stubborn.cancel()
 
