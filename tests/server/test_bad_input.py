@@ -20,6 +20,7 @@ BODIES = [
     (b"\xff\xfe", 400, "invalid-json"),
     (b'{"a": NaN}', 400, "invalid-json"),
     (b'{"a": "\\ud800"}', 400, "invalid-json"),
+    (b'{"task": "take", "args": [{"a": 1e999}]}', 422, "invalid-arguments"),
     (b'{"a": ' + b"9" * 5000 + b"}", 400, "invalid-json"),
     (DEEP, 400, "nested-too-deep"),
     (b"[" * 100_000, 400, "nested-too-deep"),

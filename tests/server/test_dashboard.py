@@ -161,6 +161,51 @@ def test_a_job_that_cannot_be_read_is_told(api: TestClient, queue: TaskQueue, pa
     assert page(api, "queued") == [job_id]
 
 
+DEEP = b'{"a":' + b"[" * 500 + b"]" * 500 + b"}"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("timeout", b"{}"),
+        ("repeat_intervals", b"[" * 5000),
+        ("meta", DEEP),
+        ("meta", b'{"a": 1e999}'),
+        ("created_at", b"yesterday"),
+        ("description", b"\xff"),
+        ("mq_deaths", b"9" * 5000),
+        ("webhooks", b"[]]"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_nothing_stored_makes_an_answer_fail(
+    api: TestClient, queue: TaskQueue, field: str, value: bytes
+) -> None:
+    (job_id,) = tasks_enqueued(queue, 1)
+    queue.source.client().hset(f"rq:job:{job_id}", field, value)
+
+    for path in (
+        *(each.format(job_id) for each in JOB_PAGES),
+        "/rq/0/data/jobs/default/queued/8/asc/1.json",
+        f"/v1/jobs/{job_id}",
+        "/v1/jobs",
+        "/app/tasks/queued_jobs",
+    ):
+        assert api.get(path).status_code in (200, 409), path
+
+
+@pytest.mark.parametrize("value", [b"NaN", b"[1e999]"])
+def test_a_number_that_is_no_json_is_shown_as_null(
+    api: TestClient, hand: Hand, queue: TaskQueue, value: bytes
+) -> None:
+    (job_id,) = tasks_enqueued(queue, 1)
+    hand.end("ok", value)
+
+    for path in (JOB_PAGES[0].format(job_id), f"/v1/jobs/{job_id}", "/app/tasks/finished_jobs"):
+        assert "null" in api.get(path).text
+        assert not {"NaN", "Infinity"} & set(re.findall(r"[A-Za-z]+", api.get(path).text))
+
+
 def test_an_odd_result_is_shown_as_text(api: TestClient, hand: Hand, queue: TaskQueue) -> None:
     (job_id,) = tasks_enqueued(queue, 1)
     hand.end("ok", pickle.dumps({1, 2}))

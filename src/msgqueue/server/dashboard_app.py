@@ -11,7 +11,9 @@ from importlib.util import find_spec, module_from_spec
 from typing import Any, Protocol
 
 from flask import Flask, Response, abort, current_app, g, request
+from flask.json.provider import DefaultJSONProvider
 from jinja2 import BaseLoader, Environment
+from pydantic_core import to_json
 from redis.exceptions import RedisError as RedisClientError
 
 from msgqueue.errors import ConfigurationError, MsgqueueError
@@ -53,8 +55,18 @@ def private_copy(name: str) -> Any:
     return module
 
 
+class _Json(DefaultJSONProvider):
+    """Writes JSON that browsers read: for NaN and Infinity, which a result may hold, null."""
+
+    def dumps(self, obj: Any, **_: Any) -> str:
+        """The text."""
+        return to_json(obj, inf_nan_mode="null").decode()
+
+
 class _EscapingFlask(Flask):
     """Flask whose templates escape what they show, in Jinja and in the browser."""
+
+    json_provider_class = _Json
 
     def create_global_jinja_loader(self) -> Any:
         """rq-dashboard's templates, rewritten as they are loaded."""

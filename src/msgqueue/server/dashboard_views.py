@@ -1,22 +1,18 @@
-"""What rq-dashboard shows and does, where its own views unpickle, fail, count wrong or lose jobs.
+"""What rq-dashboard shows and does, where its own views fail, count wrong or lose jobs."""
 
-rq is reached only through the names in rq-dashboard's module, so that both speak to one rq.
-"""
-
-import zlib
 from collections.abc import Callable, Iterator
 from operator import attrgetter
 from typing import Any
 
-from flask import abort, current_app, jsonify
-from pydantic_core import from_json, to_json
+from flask import abort, jsonify
+from pydantic_core import to_json
 
-from msgqueue.errors import DamagedJob, JobConflict, JobNotFound
+from msgqueue.errors import JobConflict, JobNotFound
 from msgqueue.jobs import JobStatus
 from msgqueue.queue import TaskQueue
+from msgqueue.server.dashboard_jobs import REGISTRIES, JsonOrText, Reader
 from msgqueue.store import steps
 
-REGISTRIES = ("queued", "scheduled", "deferred", "started", "finished", "failed", "canceled")
 MAX_PAGE = 200
 MAX_DIGITS = 10  # of a page's number
 WORKER_FIELDS = (
@@ -29,27 +25,8 @@ WORKER_FIELDS = (
     "version",
     "python_version",
 )
-UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, OverflowError, zlib.error)
-"""What rq raises on a job hash or a result that somebody else wrote."""
 
 View = Callable[..., Any]
-
-
-class JsonOrText:
-    """An rq serializer that reads JSON, never unpickles, and shows as text what it cannot read."""
-
-    @staticmethod
-    def loads(data: bytes) -> Any:
-        """The value, or a line that says what is there instead."""
-        try:
-            return from_json(data)
-        except ValueError:
-            return f"({len(data):,} bytes that are not JSON; they are not unpickled here)"
-
-    @staticmethod
-    def dumps(value: Any) -> bytes:
-        """JSON."""
-        return to_json(value)
 
 
 def views_of(web: Any, queue: TaskQueue) -> dict[str, View]:
@@ -80,82 +57,6 @@ class _NoWorkers:
         return ()
 
 
-class Reader:
-    """Reads jobs through rq, whatever is stored there."""
-
-    def __init__(self, web: Any) -> None:
-        self._web = web
-        self.job_class = _shown_job(web)
-
-    def ids(self, queue: str, registry: str) -> Any:
-        """The registry's object and its length; 404 where there is no such registry."""
-        if registry not in REGISTRIES:
-            abort(404, f"no registry {registry!r}")
-        connection = current_app.redis_conn  # type: ignore[attr-defined]
-        if registry == "queued":
-            found = self._web.Queue(queue, connection=connection, job_class=self.job_class)
-            return found, found.count
-        kind = getattr(self._web, f"{registry.capitalize()}JobRegistry")
-        found = kind(queue, connection=connection, job_class=self.job_class)
-        return found, found.get_job_count(cleanup=False)
-
-    def all_ids(self, queue: str, registry: str) -> list[str]:
-        """Every id of a registry."""
-        found, _ = self.ids(queue, registry)
-        options = {} if registry == "queued" else {"cleanup": False}
-        return list(found.get_job_ids(**options))
-
-    def page(
-        self, queue: str, registry: str, offset: int, per_page: int, order: str, connection: Any
-    ) -> tuple[int, list[dict[str, Any]]]:
-        """In place of rq-dashboard's, whose pages overlap and differ in length."""
-        found, total = self.ids(queue, registry)
-        start = offset if order == "asc" else max(0, total - offset - per_page)
-        stop = offset + per_page if order == "asc" else total - offset
-        ids = list(_slice(found, registry, start, min(stop, total)))
-        if order != "asc":
-            ids.reverse()
-        return total, [row for each in ids if (row := self._row(each, connection)) is not None]
-
-    def _row(self, job_id: str, connection: Any) -> dict[str, Any] | None:
-        try:
-            return dict(self._web.serialize_job(self.job_class.fetch(job_id, connection)))
-        except self._web.NoSuchJobError:
-            return None
-        except DamagedJob as damaged:
-            return {"id": job_id, "description": str(damaged), "created_at": None}
-
-
-def _slice(found: Any, registry: str, start: int, stop: int) -> list[str]:
-    if stop <= start:
-        return []
-    if registry == "queued":
-        return list(found.get_job_ids(start, stop - start))
-    return list(found.get_job_ids(start, stop - 1, cleanup=False))
-
-
-def _shown_job(web: Any) -> Any:
-    """A Job of rq that reads through JsonOrText; DamagedJob where rq cannot read it."""
-
-    class ShownJob(web.Job):  # type: ignore[misc] # known at run time only
-        def __init__(self, id: Any = None, connection: Any = None, serializer: Any = None) -> None:  # noqa: ARG002 - rq's signature
-            super().__init__(id, connection, JsonOrText)
-
-        def restore(self, raw_data: Any) -> Any:
-            try:
-                return super().restore(raw_data)
-            except UNREADABLE as error:
-                raise DamagedJob(self.id, f"{type(error).__name__}: {error}") from error
-
-        def latest_result(self, timeout: int = 0) -> Any:
-            try:
-                return super().latest_result(timeout)
-            except UNREADABLE:
-                return None
-
-    return ShownJob
-
-
 def _reading(web: Any, queue: TaskQueue, reader: Reader) -> dict[str, View]:
     def jobs_overview(queue_name: str | None, **asked: Any) -> Any:
         return web.jobs_overview(queue_name=queue_name or queue.names[0], **_checked_page(**asked))
@@ -164,11 +65,10 @@ def _reading(web: Any, queue: TaskQueue, reader: Reader) -> dict[str, View]:
         return web.list_jobs(**_checked_page(**asked))
 
     def job_info(instance_number: int, job_id: str) -> Any:  # noqa: ARG001 - rq-dashboard's route
-        job = _fetched(web, reader, job_id)
-        return jsonify(_job_page(web, job)), {"Cache-Control": "no-store"}
+        return jsonify(_job_page(web, reader.job(job_id))), {"Cache-Control": "no-store"}
 
     def job_view(instance_number: int, job_id: str) -> Any:
-        _fetched(web, reader, job_id)
+        reader.job(job_id)
         return web.job_view(instance_number=instance_number, job_id=job_id)
 
     def list_workers(instance_number: int) -> Any:  # noqa: ARG001 - rq-dashboard's route
@@ -194,13 +94,6 @@ def _checked_page(
         abort(404)
     checked = {"registry_name": registry_name, "order": order, "page": int(page), **rest}
     return {**checked, "per_page": min(int(per_page), MAX_PAGE)}
-
-
-def _fetched(web: Any, reader: Reader, job_id: str) -> Any:
-    try:
-        return reader.job_class.fetch(job_id, current_app.redis_conn)  # type: ignore[attr-defined]
-    except (web.NoSuchJobError, ValueError) as error:
-        raise JobNotFound(job_id) from error
 
 
 def _job_page(web: Any, job: Any) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+from pydantic_core import to_json
 
 from msgqueue.jobs import JobInfo, JobOptions, JobStatus, Retry
 from msgqueue.server.limits import JOB_ID
@@ -134,6 +135,16 @@ class JobBody(_Model):
     def of(cls, info: JobInfo) -> "JobBody":
         """The body of a job."""
         return cls.model_validate(info)
+
+    @field_validator("meta", mode="before")
+    @classmethod
+    def _writable(cls, meta: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What somebody else stored may be nested deeper than an answer can be."""
+        try:
+            to_json(meta)
+        except ValueError:
+            return {}
+        return meta
 
 
 class JobDetail(JobBody):

@@ -15,6 +15,8 @@ TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"  # rq's `utcformat`
 Kind = Literal["ok", "failed", "stopped", "retried"]
 KINDS: Mapping[int, Kind] = {1: "ok", 2: "failed", 3: "stopped", 4: "retried", 5: "failed"}
 
+MOST_DIGITS = 10  # of a count; Python refuses to read more than some thousand
+
 #: Fields that rq writes even where they are empty.
 EMPTY = (
     "success_callback_name",
@@ -151,7 +153,7 @@ def runs_before(raw: Mapping[str, bytes | None]) -> int:
 
 def count(raw: bytes | None) -> int:
     """A count; 0 for what is none."""
-    return int(raw) if raw and raw.isdigit() else 0
+    return int(raw) if raw and raw.isdigit() and len(raw) < MOST_DIGITS else 0
 
 
 def text(raw: bytes | None) -> str:
