@@ -3,9 +3,12 @@
 import asyncio
 import logging
 import math
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -277,6 +280,30 @@ def test_a_job_that_rq_enqueued_is_run(queue: TaskQueue, worker: InlineWorker) -
     worker.drain()
 
     assert queue.rq_job(rq_job.id).return_value() == "7: 5 (none)"
+
+
+def test_a_task_given_to_rq_as_an_object_is_refused_with_the_cure(queue: TaskQueue) -> None:
+    with pytest.raises(TypeError, match=r"pass its dotted path, 'tests\.shop\.charge'"):
+        queue.rq.enqueue(charge, 7, cents=5)
+
+
+def test_a_plain_rq_worker_gives_the_same_answers(queue: TaskQueue) -> None:
+    now = datetime.now(UTC)
+    plain = charge.enqueue(7, cents=5)
+    typed = shop.later.enqueue(now, by=timedelta(1))
+    failing = fails.enqueue("no")
+
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "rq.cli", "worker", "--burst", "--url", queue.source.url),
+            *("--serializer", "rq.serializers.JSONSerializer", "high"),
+        ],
+        cwd=Path(__file__).parents[1], capture_output=True, timeout=60, check=True,
+    )  # fmt: skip
+
+    assert (plain.result(timeout=0), typed.result(timeout=0)) == ("7: 5 (none)", now + timedelta(1))
+    with pytest.raises(JobFailed, match="ValueError: no"):
+        failing.result(timeout=0)
 
 
 def test_a_job_that_rq_enqueued_for_other_code_fails(

@@ -259,7 +259,7 @@ class TaskQueue:
             UnknownQueue: a queue that this TaskQueue does not use.
         """
         (known,) = self._runner.narrowed(name)
-        return rq_queue(known, self.source.client(), self.serializer.name)
+        return rq_queue(known, self.source.client(), self.serializer)
 
     def rq_job(self, job_id: str) -> RqJob:
         """rq's own object for a job.
@@ -267,7 +267,7 @@ class TaskQueue:
         Raises:
             JobNotFound: there is none.
         """
-        return rq_job(job_id, self.source.client(), self.serializer.name)
+        return rq_job(job_id, self.source.client(), self.serializer)
 
     @property
     def source(self) -> Source:

@@ -24,7 +24,15 @@ class Serializer(NamedTuple):
     loads: Callable[[bytes], Any]
 
 
-_ENCODER: Final = json.JSONEncoder(allow_nan=False)
+def _refuse(value: Any) -> None:
+    told = f"Object of type {type(value).__name__} is not JSON serializable"
+    path = getattr(value, "path", None)
+    if callable(value) and isinstance(path, str):  # a task, as an argument or given to rq
+        told += f": pass its dotted path, {path!r}"
+    raise TypeError(told)
+
+
+_ENCODER: Final = json.JSONEncoder(allow_nan=False, default=_refuse)
 
 
 def _dump_json(value: Any) -> bytes:

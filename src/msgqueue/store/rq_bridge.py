@@ -6,24 +6,23 @@ from rq.exceptions import NoSuchJobError
 from rq.job import Job as RqJob
 
 from msgqueue.errors import JobNotFound
+from msgqueue.serializers import Serializer
 
 __all__ = ["RqJob", "RqQueue", "rq_job", "rq_queue"]
 
-SERIALIZERS = {"json": "rq.serializers.JSONSerializer", "pickle": "rq.serializers.PickleSerializer"}
 
-
-def rq_queue(name: str, client: redis.Redis, serializer: str) -> RqQueue:
+def rq_queue(name: str, client: redis.Redis, serializer: Serializer) -> RqQueue:
     """rq's queue of that name."""
-    return RqQueue(name, connection=client, serializer=SERIALIZERS[serializer])
+    return RqQueue(name, connection=client, serializer=serializer)
 
 
-def rq_job(job_id: str, client: redis.Redis, serializer: str) -> RqJob:
+def rq_job(job_id: str, client: redis.Redis, serializer: Serializer) -> RqJob:
     """rq's job of that id.
 
     Raises:
         JobNotFound: there is none.
     """
     try:
-        return RqJob.fetch(job_id, connection=client, serializer=SERIALIZERS[serializer])
+        return RqJob.fetch(job_id, connection=client, serializer=serializer)
     except NoSuchJobError as error:
         raise JobNotFound(job_id) from error
