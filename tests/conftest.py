@@ -83,8 +83,8 @@ def server_at() -> Iterator[ServerAt]:
     """`server_at(home)` starts or shares a server of the test's own; kill it by its `pid`."""
     started: list[EmbeddedServer] = []
 
-    def start(home: Path, **settings: str) -> EmbeddedServer:
-        server = EmbeddedServer(Settings(home=home, redis_server=settings.get("redis_server")))
+    def start(home: Path, redis_server: str | None = None) -> EmbeddedServer:
+        server = EmbeddedServer(Settings(home=home, redis_server=redis_server))
         started.append(server)
         server.ensure()
         return server

@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -278,6 +279,26 @@ def test_a_long_path_gets_its_socket_elsewhere(short_path: Path, server_at: Serv
     target = (home / "redis.sock").readlink()
     assert stat.S_IMODE(target.parent.stat().st_mode) == 0o700
     assert len(os.fsencode(target)) <= 100
+
+
+def test_a_relative_folder_is_meant_from_here(
+    short_path: Path, server_at: ServerAt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(short_path)
+    assert server_at(Path("home")).url == f"unix://{short_path}/home/redis.sock"
+
+
+def test_servers_of_other_kinds_read_each_others_data(home: Path, server_at: ServerAt) -> None:
+    other = shutil.which("redis-server")
+    if other is None:
+        pytest.skip("redis-server is not installed")
+    for written, executable in enumerate([None, other, None]):
+        server = server_at(home, redis_server=executable)
+        client = connect(server)
+        assert client.xlen("stream") == written
+        client.xadd("stream", {"written by": str(executable)})
+        client.bgrewriteaof()
+        server.stop()
 
 
 def test_a_folder_with_spaces_and_signs_works(short_path: Path, server_at: ServerAt) -> None:

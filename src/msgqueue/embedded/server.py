@@ -31,7 +31,7 @@ class EmbeddedServer:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._home = Home(settings.home)
+        self._home = Home(settings.home.absolute())
         self._process: ServerProcess | None = None
         self._lock: int | None = None  # held only while a server starts
         self._hooked = False
