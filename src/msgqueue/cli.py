@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from msgqueue import apps, tables
+from msgqueue.bench.command import bench
 from msgqueue.errors import (
     ConfigurationError,
     InvalidJob,
@@ -28,6 +29,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command()(bench)
 
 App = Annotated[str, typer.Argument(metavar="MODULE:QUEUE", help="Where the TaskQueue is.")]
 MaybeApp = Annotated[
