@@ -6,7 +6,7 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from types import FrameType
@@ -28,6 +28,7 @@ from msgqueue.worker.journal import SYNC, Begin, Journal, JournalWriter
 from msgqueue.worker.lifeline import Lifeline
 from msgqueue.worker.limits import SupervisorLost, TimeLimit
 from msgqueue.worker.pace import MOST, Pace
+from msgqueue.worker.reference import Recipe
 from msgqueue.worker.rq_path import RqPath, show_current_job
 from msgqueue.worker.shared import clock
 
@@ -231,6 +232,12 @@ def main(outfit: Outfit, queue: TaskQueue, forget: Callable[[], None]) -> None:
     # The supervisor, or the sweep, gives back what was still held.
     with suppress(SupervisorLost):
         Child(queue, outfit).run()
+
+
+def main_spawned(outfit: Outfit, recipe: Recipe) -> None:
+    """What a child process runs that was not forked from the supervisor."""
+    with ExitStack() as stack:
+        main(outfit, recipe.follow(stack), lambda: None)
 
 
 def _leave_it(_signal: int, _frame: FrameType | None) -> None:

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from multiprocessing.context import ForkProcess, SpawnContext, SpawnProcess
 from typing import Any, Final, Literal
 
 from msgqueue.jobs import Outcome
@@ -15,6 +16,7 @@ from msgqueue.store.steps import Beat, Ended, Entry, Lane, Worker
 from msgqueue.worker import child, doorbell
 from msgqueue.worker.identity import Identity
 from msgqueue.worker.journal import SYNC, Account, Journal, JournalReader, Record, State
+from msgqueue.worker.reference import Recipe
 from msgqueue.worker.shared import Context, clock
 
 Cause = Literal["death", "timeout", "memory", "stop", "drain"]
@@ -77,12 +79,25 @@ class ChildProcess:
         outfit = child.Outfit(
             self.lane, queues, self._journal, their_wake, their_lifeline, claim, concurrency
         )
-        self._process = context.Process(
-            target=child.main, args=(outfit, queue, self._forgetting(forget)), name=self.lane.worker
-        )
+        self._process = self._process_of(context, queue, outfit, forget)
         self._process.start()
         their_wake.close()
         their_lifeline.close()
+
+    def _process_of(
+        self,
+        context: Context,
+        queue: TaskQueue,
+        outfit: child.Outfit,
+        forget: Callable[[], None],
+    ) -> ForkProcess | SpawnProcess:
+        if isinstance(context, SpawnContext):  # nothing to forget: it inherits nothing
+            args = (outfit, Recipe.of(queue))
+            return context.Process(target=child.main_spawned, args=args, name=self.lane.worker)
+        forgetting = self._forgetting(forget)
+        return context.Process(
+            target=child.main, args=(outfit, queue, forgetting), name=self.lane.worker
+        )
 
     def _forgetting(self, forget: Callable[[], None]) -> Callable[[], None]:
         def close() -> None:

@@ -6,15 +6,17 @@ import multiprocessing
 import sys
 import threading
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Any, Final, Literal, Self
 
 from msgqueue.errors import ConfigurationError, UnknownQueue
 from msgqueue.observe.logs import event
 from msgqueue.queue import TaskQueue
+from msgqueue.store import steps
 from msgqueue.worker.extras import Extra
 from msgqueue.worker.fleet import Terms
 from msgqueue.worker.loop import Loop, Plan
 from msgqueue.worker.os_signals import Signals
+from msgqueue.worker.owned import OwnedSupervisor
 from msgqueue.worker.pace import MOST
 from msgqueue.worker.shared import Context
 
@@ -27,6 +29,10 @@ logger = logging.getLogger(__name__)
 
 class Supervisor:
     """Runs the tasks of a TaskQueue in child processes until it is told to end.
+
+    `run()` blocks. `with Supervisor(queue): ...` is for whoever has another main loop, such as a
+    web application's lifespan: it runs a worker as a process of its own and drains it at the end.
+    That process ends, too, when this one is killed.
 
     Args:
         queue: whose jobs.
@@ -67,6 +73,16 @@ class Supervisor:
         for name in queues or ():
             if name not in queue.names:
                 raise UnknownQueue(name, queue.names)
+        self._options: dict[str, Any] = {
+            "processes": processes,
+            "queues": list(queues or queue.names),
+            "concurrency": concurrency,
+            "claim": claim,
+            "grace": grace,
+            "burst": burst,
+            "start_method": start_method,
+        }
+        self._owned: OwnedSupervisor | None = None
         terms = Terms(tuple(queues or queue.names), min(claim, MOST), concurrency)
         self._plan = Plan(queue, terms, processes, grace, burst, extras)
         self._start_method = start_method
@@ -85,6 +101,30 @@ class Supervisor:
         gc.freeze()  # what was imported stays shared with the children
         with Signals() as signals:
             return Loop(self._plan, context, signals).run()
+
+    def __enter__(self) -> Self:
+        """Start a worker as a process.
+
+        Raises:
+            ConfigurationError: no other process could find the TaskQueue, or there are extras.
+            RedisUnavailable, EmbeddedServerError: there is no Redis to begin with.
+        """
+        if self._plan.extras:
+            raise ConfigurationError("extras run beside Supervisor.run() alone")
+        queue = self._plan.queue
+        queue.store.run(steps.waiting(queue.names))  # an embedded server is this process' own
+        self._owned = OwnedSupervisor(queue, self._options, self._plan.grace)
+        return self
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of the worker that `with` started; None without one."""
+        return self._owned.pid if self._owned else None
+
+    def __exit__(self, *_: object) -> None:
+        owned, self._owned = self._owned, None
+        if owned is not None:
+            owned.end()
 
 
 def run(
