@@ -4,11 +4,13 @@ It is a supervisor that minds the web server as one more child, so that no worke
 inside a web process.
 """
 
+import errno
 import ipaddress
 import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Sequence
 from functools import partial
 from importlib.util import find_spec
@@ -28,6 +30,7 @@ from msgqueue.worker.supervisor import Supervisor
 DEMO: Final = "msgqueue.demo:queue"
 DEMO_TASK: Final = "process"
 BACKLOG: Final = 2048
+PORT_FREE_WITHIN: Final = 3.0  # seconds
 GRACE: Final = 5  # seconds that requests get to end in
 SERVER_MODULES: Final = ("fastapi", "uvicorn", "a2wsgi", "rq_dashboard", "six", "fastapi_offline")
 
@@ -114,15 +117,27 @@ def _is_loopback(host: str) -> bool:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """Listen before anything else starts; requests wait until the web server takes them."""
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
-    except OSError as error:
-        raise ConfigurationError(
-            f"cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}."
-            " Choose another with --port, or end what listens there"
-        ) from error
+    """Listen before anything else starts; requests wait until the web server takes them.
+
+    A port in use is tried again for a while: a server whose supervisor was killed a moment ago
+    needs it to end.
+    """
+    until = time.monotonic() + PORT_FREE_WITHIN
+    while True:
+        try:
+            return _bound(host, port)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or time.monotonic() > until:
+                raise ConfigurationError(
+                    f"cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}."
+                    " Choose another with --port, or end what listens there"
+                ) from error
+            time.sleep(0.1)
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+    listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
     listening.set_inheritable(True)
     return listening
 

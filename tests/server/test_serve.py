@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from msgqueue.serve import _listen
+
 Start = Callable[..., "Served"]
 WITHIN = 20.0  # seconds; the machine may be busy
 APP = """
@@ -242,6 +244,15 @@ def test_beyond_loopback_it_wants_a_key_and_says_what_to_do(short_path: Path) ->
         ' could enqueue and cancel jobs. Set one, such as MSGQUEUE_API_KEYS="$(openssl rand -hex'
         ' 32)", or listen on 127.0.0.1'
     )
+
+
+def test_a_port_that_is_about_to_be_free_is_waited_for() -> None:
+    taken = socket.create_server(("127.0.0.1", 0))
+    freed = threading.Timer(0.5, taken.close)
+    freed.start()
+    with _listen("127.0.0.1", taken.getsockname()[1]) as listening:
+        assert listening.getsockname()[0] == "127.0.0.1"
+    freed.join()
 
 
 def test_a_port_in_use_is_one_line(short_path: Path) -> None:
