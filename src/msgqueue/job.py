@@ -1,7 +1,6 @@
 """A job's handle: what became of it, its result, and what can be done with it."""
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, Final, Generic, Self, TypeVar
@@ -89,8 +88,10 @@ class Job(Generic[R]):
         store = self._runner.blocking("job.cancel_async")
         cancelled = store.run(steps.cancel(self.id, time_text(datetime.now(UTC))))
         if cancelled.stopping:
-            with suppress(TimeoutError):
+            try:
                 return self._left(self._runner.wait(self.id, STOPS_WITHIN).status)
+            except TimeoutError:  # an end that writes no result is seen by looking
+                return self.refresh().status
         return self._left(cancelled.status)
 
     async def cancel_async(self) -> JobStatus:
@@ -98,8 +99,10 @@ class Job(Generic[R]):
         step = steps.cancel(self.id, time_text(datetime.now(UTC)))
         cancelled = await self._runner.async_store.run(step)
         if cancelled.stopping:
-            with suppress(TimeoutError):
+            try:
                 return self._left((await self._runner.wait_async(self.id, STOPS_WITHIN)).status)
+            except TimeoutError:  # an end that writes no result is seen by looking
+                return (await self.refresh_async()).status
         return self._left(cancelled.status)
 
     def retry(self) -> Self:
