@@ -2,7 +2,7 @@
 
     smoke.py              post ten jobs, wait for them, look at the pages
     smoke.py post N       post N jobs, print their ids
-    smoke.py wait         read ids from stdin, wait until every one is finished
+    smoke.py wait ID...   wait until every one is finished
     smoke.py pages        /docs and /rq open with the key, and not without it
 
 Ends with 1 and one line on stderr when something is not as it should be.
@@ -24,15 +24,15 @@ KEY = Path("/secrets/api/key").read_text().strip()
 PATIENCE = 180.0  # seconds for all the jobs
 
 
-def main(action: str = "all", count: str = "10") -> None:
+def main(action: str = "all", *arguments: str) -> None:
     if action == "post":
-        print("\n".join(post(int(count))))
+        print("\n".join(post(int(arguments[0]))))
     elif action == "wait":
-        wait(sys.stdin.read().split())
+        wait(arguments)
     elif action == "pages":
         pages()
     else:
-        wait(post(int(count)))
+        wait(post(10))
         pages()
 
 

@@ -21,7 +21,7 @@ if [ -n "${DOCKER_BUILD_NETWORK:-}" ]; then
   files+=(--file "$work/override.yml")
 fi
 compose() { docker compose --project-name msgqueue-smoke "${files[@]}" --profile smoke "$@"; }
-client() { compose run --rm --no-TTY --no-deps smoke python /smoke.py "$@"; }
+client() { compose run --rm --no-TTY --interactive=false --no-deps smoke python /smoke.py "$@"; }
 
 finish() {
   local code=$?
@@ -67,7 +67,7 @@ kill_9 "$redis"
 restarted "$redis" 0
 
 say "wait for every job"
-client wait <"$work/ids"
+client wait $(cat "$work/ids")
 say "look at the pages"
 client pages
 
