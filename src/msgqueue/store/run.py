@@ -54,10 +54,16 @@ def failure(error: redis.RedisError | OSError, address: str) -> RedisError:
 
 
 class Link:
-    """One connection of its own, over which one caller sends one step at a time."""
+    """One connection of its own, over which one caller sends one step at a time.
 
-    def __init__(self, source: Source) -> None:
-        self._source = source
+    Args:
+        source: where the connection comes from.
+        whole: send each script's text, so that `receive` never has to send and wait by itself:
+            for a caller that must not block while Redis hangs.
+    """
+
+    def __init__(self, source: Source, *, whole: bool = False) -> None:
+        self._source, self._whole = source, whole
         self._connection: AbstractConnection | None = None
 
     def call(self, step: Step[R]) -> R:
@@ -72,7 +78,10 @@ class Link:
 
     def send(self, step: Step[Any]) -> None:
         """Send a step without waiting for its answer."""
-        self._command("EVALSHA", step.script.sha, step)
+        if self._whole:
+            self._command("EVAL", step.script.text, step)
+        else:
+            self._command("EVALSHA", step.script.sha, step)
 
     def receive(self, step: Step[R]) -> R:
         """Read the answer to the step that was sent last."""

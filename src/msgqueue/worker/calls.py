@@ -36,7 +36,7 @@ class Calls:
     """
 
     def __init__(self, source: Source) -> None:
-        self._link = Link(source)
+        self._link = Link(source, whole=True)
         self._waiting: deque[_Question] = deque()
         self._asked: _Question | None = None
         self._give_up_at = self._try_at = 0.0
