@@ -45,7 +45,8 @@ def trial(looks: TaskQueue, notes: Path) -> None:
     workers = start()
     while len(notes.read_text().split()) < JOBS * KILL_AFTER:
         time.sleep(0.01)
-    os.killpg(workers.pid, signal.SIGKILL)
+    for pid in (workers.pid, *children_of(workers.pid)):
+        os.kill(pid, signal.SIGKILL)
     workers.wait()
     killed = time.monotonic()
     workers = start()
@@ -61,6 +62,14 @@ def trial(looks: TaskQueue, notes: Path) -> None:
     runs = Counter(notes.read_text().split())
     twice = sum(count > 1 for count in runs.values())
     print(f"{JOBS - done} of {JOBS} never finished, {twice} ran twice, {seconds:.1f} s to the last")
+
+
+def children_of(parent: int) -> list[int]:
+    """The worker processes; each may lead a process group of its own."""
+    listed = subprocess.run(
+        ["ps", "-o", "pid=", "--ppid", str(parent)], capture_output=True, text=True, check=True
+    )
+    return [int(pid) for pid in listed.stdout.split()]
 
 
 def start() -> "subprocess.Popen[bytes]":
