@@ -35,6 +35,8 @@ def types(session: nox.Session) -> None:
     """The mypy types of the package, its tests, and each example by itself."""
     _install(session, *TEST, "--group", "types")
     session.run("mypy")
+    session.chdir("examples/wordcount")
+    session.run("mypy", "--strict", ".")
 
 
 @nox.session
