@@ -47,9 +47,8 @@ def followed(jobs: Sequence[Job[dict[str, int]]]) -> Iterable[Job[dict[str, int]
     )
     with Progress(*columns, console=console) as progress:
         for job in progress.track(jobs, description="counting files"):
-            while not job.status.final:
+            while not job.refresh().status.final:
                 time.sleep(0.01)
-                job.refresh()
             yield job
 
 
