@@ -5,6 +5,7 @@ import json
 import zlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 from msgqueue.errors import DamagedJob
@@ -53,8 +54,15 @@ def time_text(moment: datetime) -> str:
 
 
 def unix_text(seconds: float) -> str:
-    """Unix seconds as rq writes a moment."""
-    return datetime.fromtimestamp(seconds, UTC).strftime(TIME_FORMAT)
+    """Unix seconds as rq writes a moment, to the microsecond below."""
+    second = int(seconds)
+    return f"{_second_text(second)}.{int((seconds - second) * 1_000_000):06d}Z"
+
+
+@lru_cache(maxsize=8)
+def _second_text(second: int) -> str:
+    """The part that all moments of a second share; formatting it costs 3 µs."""
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def parse_time(raw: bytes | None) -> datetime | None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import redis
+from hiredis import pack_command
 from redis.asyncio import Redis as AsyncRedis
 from redis.connection import AbstractConnection
 
@@ -109,9 +110,10 @@ class Link:
         try:
             if self._connection is None:
                 self._connection = self._source.connection()
-            self._connection.send_command(
-                command, script, len(step.keys), *step.keys, *step.args, check_health=False
-            )
+            # What redis-py's packer does, without its look at each argument.
+            words: tuple[Any, ...] = (command, script, len(step.keys), *step.keys, *step.args)
+            packed = pack_command(words)
+            self._connection.send_packed_command([packed], check_health=False)
         except (redis.RedisError, OSError) as error:
             raise self._failed(error) from error
 

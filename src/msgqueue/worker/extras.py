@@ -35,7 +35,8 @@ class ExtraProcess:
         self.born = clock()
         self._ending_at: float | None = None
         their_lifeline, self._lifeline = context.Pipe(duplex=False)
-        forgetting = partial(_forget, forget, self._lifeline)
+        forked = context.get_start_method() == "fork"
+        forgetting = partial(_forget, forget, self._lifeline) if forked else _nothing
         args = (extra, their_lifeline, forgetting)
         self._process = context.Process(target=_run, args=args, name=extra.name)
         self._process.start()
@@ -74,6 +75,10 @@ class ExtraProcess:
 def _forget(forget: Callable[[], None], lifeline: Connection) -> None:
     forget()
     lifeline.close()
+
+
+def _nothing() -> None:
+    """A spawned process has nothing of the supervisor's to close."""
 
 
 def _run(extra: Extra, lifeline: Connection, forget: Callable[[], None]) -> None:

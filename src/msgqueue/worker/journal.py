@@ -57,6 +57,12 @@ class State(IntEnum):
     STOPPING = 6  # a running coroutine that somebody asked to stop
 
 
+HELD_STATE: Final = State.HELD.value  # looked up once: each costs 0.1 µs
+RUNNING_STATE: Final = State.RUNNING.value
+ENDED_STATE: Final = State.ENDED.value
+REPORTED_STATE: Final = State.REPORTED.value
+
+
 class Begin(IntEnum):
     """What came of the wish to begin a job."""
 
@@ -83,6 +89,7 @@ class JournalWriter:
     def __init__(self, journal: Journal) -> None:
         self._map = journal.memory.map
         self._lock = journal.lock
+        self._acquire, self._release = self._lock.acquire, self._lock.release
         self._free = list(range(SLOTS - 1, -1, -1))
         self._order = 0
         self._half = self._cursor = HALVES_AT
@@ -114,7 +121,7 @@ class JournalWriter:
         slots = [self._write_names(job, limit) for job in jobs]
         with self._lock:  # orders the writes above before the states, on any processor
             for slot in slots:
-                self._map[STATES_AT + slot] = State.HELD
+                self._map[STATES_AT + slot] = HELD_STATE
         return slots
 
     def _write_names(self, job: Claimed, limit: float) -> int:
@@ -142,13 +149,16 @@ class JournalWriter:
         """
         at = SLOTS_AT + slot * SLOT_SIZE
         deadline = now + timeout if timeout > 0 else float("inf")
-        with self._lock:
-            if self._map[STATES_AT + slot] != State.HELD:
+        self._acquire()  # half the cost of `with`
+        try:
+            if self._map[STATES_AT + slot] != HELD_STATE:
                 return Begin.REVOKED
             if now >= LIMIT.unpack_from(self._map, at)[0]:
                 return Begin.LATE
             RUN.pack_into(self._map, at + RUN_AT, deadline, now, started, lane)
-            self._map[STATES_AT + slot] = State.RUNNING
+            self._map[STATES_AT + slot] = RUNNING_STATE
+        finally:
+            self._release()
         return Begin.BEGUN
 
     def end(self, slot: int, outcome: Outcome) -> bool:
@@ -160,13 +170,13 @@ class JournalWriter:
         at = SLOTS_AT + slot * SLOT_SIZE + END_AT
         kind = KINDS.index(outcome.kind)
         END.pack_into(self._map, at, outcome.ended, kind, self._cursor, size)
-        self._map[STATES_AT + slot] = State.ENDED
+        self._map[STATES_AT + slot] = ENDED_STATE
         self._cursor += size
         return True
 
     def reported(self, slot: int) -> bool:
         """Whether the supervisor has reported this outcome already."""
-        return self._map[STATES_AT + slot] == State.REPORTED
+        return self._map[STATES_AT + slot] == REPORTED_STATE
 
     def stopping(self, slot: int) -> bool:
         """Whether somebody asked to stop this running coroutine."""
@@ -180,7 +190,7 @@ class JournalWriter:
     def free(self, slots: Iterable[int]) -> None:
         """These jobs are reported, or were revoked: their slots may hold others."""
         for slot in slots:
-            self._map[STATES_AT + slot] = State.FREE
+            self._map[STATES_AT + slot] = 0
             self._free.append(slot)
 
 

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any, Final, Literal, Self
 
-from msgqueue.errors import ConfigurationError, UnknownQueue
+from msgqueue.errors import ConfigurationError, RedisUnavailable, UnknownQueue
 from msgqueue.observe.logs import event
 from msgqueue.queue import TaskQueue
 from msgqueue.store import steps
@@ -92,15 +92,24 @@ class Supervisor:
 
         Raises:
             ConfigurationError: this is not the main thread, which signals need.
-            RedisUnavailable, EmbeddedServerError: there is no Redis to begin with.
+            RedisRefused, EmbeddedServerError: Redis will not serve us; one that is merely away
+                is waited for.
         """
         if threading.current_thread() is not threading.main_thread():
             raise ConfigurationError("Supervisor.run() needs the main thread: signals come there")
+        self._greet()
         context = _context(self._start_method)
         gc.collect()
         gc.freeze()  # what was imported stays shared with the children
         with Signals() as signals:
             return Loop(self._plan, context, signals).run()
+
+    def _greet(self) -> None:
+        """Speak to Redis once: a wrong password is told here, not to the log for ever."""
+        try:
+            self._plan.queue.store.run(steps.waiting(self._plan.terms.queues))
+        except RedisUnavailable as error:
+            event(logger, "redis is away", level=logging.WARNING, reason=error.reason)
 
     def __enter__(self) -> Self:
         """Start a worker as a process.
