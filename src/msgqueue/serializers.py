@@ -32,12 +32,18 @@ def _refuse(value: Any) -> None:
     raise TypeError(told)
 
 
+_DECODER: Final = json.JSONDecoder()
 _ENCODER: Final = json.JSONEncoder(allow_nan=False, default=_refuse)
 
 
 def _dump_json(value: Any) -> bytes:
     """The bytes of rq's JSONSerializer; NaN and Infinity, which are no JSON, are refused."""
     return _ENCODER.encode(value).encode()
+
+
+def _load_json(data: bytes) -> Any:
+    """What json.loads reads from UTF-8, without its guess at the encoding: half the cost."""
+    return _DECODER.decode(str(data, "utf-8"))
 
 
 def _dump_pickle(value: Any) -> bytes:
@@ -47,7 +53,7 @@ def _dump_pickle(value: Any) -> bytes:
         raise TypeError(str(error)) from error
 
 
-JSON: Final = Serializer("json", _dump_json, json.loads)
+JSON: Final = Serializer("json", _dump_json, _load_json)
 PICKLE: Final = Serializer("pickle", _dump_pickle, pickle.loads)
 
 
