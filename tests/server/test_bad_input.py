@@ -67,7 +67,10 @@ CALLS = [
 OPTIONS = [
     ({"delay": -1}, "/body/delay"),
     ({"timeout": 0}, "/body/timeout"),
+    ({"timeout": 1e300}, "/body/timeout"),
     ({"result_ttl": -2}, "/body/result_ttl"),
+    ({"result_ttl": 10**30}, "/body/result_ttl"),
+    ({"failure_ttl": 10**12}, "/body/failure_ttl"),
     ({"retry": {"max": -1}}, "/body/retry/max"),
     ({"job_id": "../../x"}, "/body/job_id"),
     ({"job_id": "a" * 129}, "/body/job_id"),

@@ -28,15 +28,16 @@ JobId = Annotated[
 class ListQuery(BaseModel):
     """Which page of jobs."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid")
 
     status: JobStatus = JobStatus.QUEUED
-    queue: str | None = Field(default=None, max_length=256)
-    """Only this queue's jobs."""
-    limit: int = Field(default=50, ge=1, le=MAX_PAGE)
-    """How many jobs the page holds."""
-    cursor: str | None = Field(default=None, max_length=512)
-    """`next_cursor` of the page before; none for the first."""
+    queue: str | None = Field(default=None, max_length=256, description="Only this queue's jobs.")
+    limit: int = Field(default=50, ge=1, le=MAX_PAGE, description="How many jobs the page holds.")
+    cursor: str | None = Field(
+        default=None,
+        max_length=512,
+        description="`next_cursor` of the page before; none for the first.",
+    )
 
 
 async def read_object(request: Request) -> dict[str, Any]:

@@ -6,6 +6,7 @@ handlers and its own errors.
 
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
@@ -197,5 +198,10 @@ def _without_cure(error: UnknownTask) -> str:
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route that may answer with these problems."""
-    content = {MEDIA_TYPE: {"schema": ProblemBody.model_json_schema()}}
+    content = {MEDIA_TYPE: {"schema": _problem_schema()}}
     return {each: {"description": HTTPStatus(each).phrase, "content": content} for each in statuses}
+
+
+@cache
+def _problem_schema() -> dict[str, Any]:
+    return ProblemBody.model_json_schema()

@@ -11,6 +11,7 @@ from pydantic_core import to_json
 from msgqueue.jobs import JobInfo, JobOptions, JobStatus, Retry
 from msgqueue.server.limits import JOB_ID
 
+LONGEST = 315_360_000  # seconds: ten years
 _ID = "3f0f9a4ee3f04b0d9a3a1c2b7d5e6f80"
 _TIMES = {
     "created_at": "2026-11-24T09:30:00Z",
@@ -34,7 +35,7 @@ _JOB: Mapping[str, Any] = {
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(from_attributes=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(from_attributes=True, extra="forbid")
 
 
 def _example(example: Mapping[str, Any]) -> ConfigDict:
@@ -44,10 +45,13 @@ def _example(example: Mapping[str, Any]) -> ConfigDict:
 class RetryBody(_Model):
     """What happens when the task raises."""
 
-    max: int = Field(ge=0, le=1000)
-    """Repeats after the first run."""
-    backoff: float = Field(default=0.0, ge=0, le=86_400)
-    """Seconds before the first repeat, doubled for each further one."""
+    max: int = Field(ge=0, le=1000, description="Repeats after the first run.")
+    backoff: float = Field(
+        default=0.0,
+        ge=0,
+        le=86_400,
+        description="Seconds before the first repeat, doubled for each further one.",
+    )
 
 
 class EnqueueBody(_Model):
@@ -55,29 +59,41 @@ class EnqueueBody(_Model):
 
     model_config = _example({"task": "add", "args": [2, 3], "kwargs": {}, "timeout": 30})
 
-    task: str = Field(max_length=256)
-    """The name of a registered task."""
+    task: str = Field(max_length=256, description="The name of a registered task.")
     args: list[Any] = Field(default_factory=list)
     kwargs: dict[str, Any] = Field(default_factory=dict)
-    queue: str | None = None
-    """Default: the first queue of the TaskQueue."""
-    job_id: str | None = Field(default=None, pattern=JOB_ID)
-    """Enqueueing an id that is alive is answered with the living job. Default: a random one."""
-    delay: float | None = Field(default=None, ge=0, le=315_360_000)
-    """Seconds until it may start."""
-    at: AwareDatetime | None = None
-    """When it may start, with a time zone; excludes `delay`."""
-    timeout: float | None = None
-    """Seconds a run may take; -1 is no limit."""
+    queue: str | None = Field(
+        default=None, description="Default: the first queue of the TaskQueue."
+    )
+    job_id: str | None = Field(
+        default=None,
+        pattern=JOB_ID,
+        description="Enqueueing an id that is alive is answered with the living job.",
+    )
+    delay: float | None = Field(
+        default=None, ge=0, le=LONGEST, description="Seconds until it may start."
+    )
+    at: AwareDatetime | None = Field(
+        default=None, description="When it may start, with a time zone; excludes `delay`."
+    )
+    timeout: float | None = Field(
+        default=None, ge=-1, le=LONGEST, description="Seconds a run may take; -1 is no limit."
+    )
     retry: RetryBody | None = None
-    result_ttl: int | None = None
-    """Seconds the result is kept; 0 deletes the job at once, -1 keeps it for ever."""
-    failure_ttl: int | None = None
-    """Seconds a failed job is kept."""
-    unique: bool = False
-    """Whether a job of the same id that has ended is left as it is, too."""
-    front: bool = False
-    """Whether it goes to the front of its queue."""
+    result_ttl: int | None = Field(
+        default=None,
+        ge=-1,
+        le=LONGEST,
+        description="Seconds the result is kept; 0 deletes the job at once, -1 keeps it for ever.",
+    )
+    failure_ttl: int | None = Field(
+        default=None, ge=-1, le=LONGEST, description="Seconds a failed job is kept."
+    )
+    unique: bool = Field(
+        default=False,
+        description="Whether a job of the same id that has ended is left as it is, too.",
+    )
+    front: bool = Field(default=False, description="Whether it goes to the front of its queue.")
     meta: dict[str, Any] | None = None
     description: str | None = Field(default=None, max_length=1000)
 
@@ -114,8 +130,9 @@ class JobBody(_Model):
     model_config = _example(_JOB)
 
     id: str
-    task: str
-    """The task's name; a job of plain rq shows its function's dotted path."""
+    task: str = Field(
+        description="The task's name; a job of plain rq shows its function's dotted path."
+    )
     queue: str
     status: JobStatus
     description: str
@@ -123,11 +140,9 @@ class JobBody(_Model):
     enqueued_at: datetime | None
     started_at: datetime | None
     ended_at: datetime | None
-    due: datetime | None
-    """When a scheduled job becomes due."""
+    due: datetime | None = Field(description="When a scheduled job becomes due.")
     worker: str | None
-    attempt: int
-    """Which run this is or was; 0 before the first."""
+    attempt: int = Field(description="Which run this is or was; 0 before the first.")
     meta: dict[str, Any]
     error: ErrorBody | None = None
 
@@ -152,8 +167,10 @@ class JobDetail(JobBody):
 
     model_config = _example({**_JOB, "result": 5})
 
-    result: Any = None
-    """What the task returned; null before the end, and where it is no longer kept."""
+    result: Any = Field(
+        default=None,
+        description="What the task returned; null before the end, and where it is no longer kept.",
+    )
 
 
 class JobPage(_Model):
@@ -162,8 +179,9 @@ class JobPage(_Model):
     model_config = _example({"items": [dict(_JOB)], "next_cursor": None})
 
     items: list[JobBody]
-    next_cursor: str | None
-    """Pass it as `cursor` for the next page; null at the end."""
+    next_cursor: str | None = Field(
+        description="Pass it as `cursor` for the next page; null at the end."
+    )
 
 
 class Received(_Model):
@@ -216,7 +234,5 @@ class ListedJob(_Model):
     enqueued_at: datetime | None
     started_at: datetime | None
     ended_at: datetime | None
-    result: Any = None
-    """What a finished job returned."""
-    error: ErrorBody | None = None
-    """Why a job failed or was stopped."""
+    result: Any = Field(default=None, description="What a finished job returned.")
+    error: ErrorBody | None = Field(default=None, description="Why a job failed or was stopped.")
