@@ -1,0 +1,185 @@
+"""What must hold of the database at any moment, by itself and beside the model."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from tests.model.ledger import ensure
+from tests.model.model import FINAL, LEASE, Job, Model
+from tests.model.snapshot import Place, Snapshot
+
+#: Keys that live as long as what they index, and those that must expire.
+LASTING: Final = re.compile(
+    r"rq:(queues|workers(:.+)?|queue:.+|wip:.+|(finished|failed|canceled|scheduled|deferred):.+)"
+    r"|msgqueue:(handover|damaged)"
+)
+PASSING: Final = re.compile(
+    r"rq:(worker:.+|results:.+|execution:.+|executions:.+|scheduler-lock:.+)"
+    r"|msgqueue:(upkeep|done:.+|damaged:.+)"
+)
+OF_STATUS: Final = {"queued": "queue", "started": "wip", "scheduled": "scheduled"} | FINAL
+
+
+def check(snapshot: Snapshot, model: Model, exempt: frozenset[str] = frozenset()) -> None:
+    """Everything that must hold by itself, but of the jobs in `exempt`, changed by others."""
+    for fault in (
+        *one_place(snapshot, model, exempt),
+        *one_result(snapshot),
+        *leases_are_sound(snapshot, model),
+        *no_key_for_ever(snapshot, exempt),
+    ):
+        ensure(False, fault)
+
+
+def compare(snapshot: Snapshot, model: Model) -> None:
+    """The database must be as the model foretold."""
+    for fault in as_foretold(snapshot, model):
+        ensure(False, fault)
+
+
+def one_place(snapshot: Snapshot, model: Model, exempt: frozenset[str]) -> Iterator[str]:
+    """Each job is in exactly one place, and its hash agrees."""
+    places, jobs = snapshot.places(), snapshot.jobs()
+    for name, fields in jobs.items():
+        if name in exempt:
+            continue
+        found = places.get(name, [])
+        if len(found) != 1:
+            yield f"{name} ({fields.get('status')}) is in {len(found)} places: {found}"
+        elif OF_STATUS.get(fields.get("status", "")) != found[0].kind:
+            yield f"{name} is {fields.get('status')} and lies in {found[0]}"
+    for name, found in places.items():
+        alive = [place for place in found if place.kind in ("wip", "scheduled", "deferred")]
+        if name not in jobs and alive and name not in exempt:
+            yield f"{name} has no hash and lies in {alive}"
+
+
+def one_result(snapshot: Snapshot) -> Iterator[str]:
+    """At most one result of each execution."""
+    for name, key in snapshot.named("rq:results:"):
+        executions = [entry["execution_id"] for entry in key.content]
+        if len(executions) != len(set(executions)):
+            yield f"{name} has two results of one execution: {key.content}"
+
+
+def leases_are_sound(snapshot: Snapshot, model: Model) -> Iterator[str]:
+    """Each claimed job is held by the execution that its hash names, and not for too long."""
+    jobs = snapshot.jobs()
+    for (_, member), score in snapshot.leases().items():
+        name, execution = member.rsplit(":", 1)
+        if "." in execution and name in jobs and jobs[name].get("mq_exec") != execution:
+            yield f"{member} holds a job whose hash names {jobs[name].get('mq_exec')}"
+        if "." in execution and score > model.latest + LEASE:
+            yield f"{member} is leased until {score}"
+
+
+def no_key_for_ever(snapshot: Snapshot, exempt: frozenset[str]) -> Iterator[str]:
+    """Every key is known, and expires where nobody asked to keep it."""
+    for name, key in snapshot.keys.items():
+        if name.startswith("rq:job:"):
+            job_id = name.removeprefix("rq:job:")
+            final = key.kind == "hash" and key.content.get("status") in FINAL
+            kept = final and _kept_for_ever(key.content)
+            if final and key.deadline is None and not kept and job_id not in exempt:
+                yield f"{name} is {key.content['status']} and never expires"
+            if key.kind == "hash" and not final and key.deadline and job_id not in exempt:
+                yield f"{name} is {key.content.get('status')} and expires at {key.deadline}"
+        elif PASSING.fullmatch(name):
+            owner = snapshot.jobs().get(name.removeprefix("rq:results:"), {})
+            if key.deadline is None and not _kept_for_ever(owner):
+                yield f"{name} never expires"
+        elif not LASTING.fullmatch(name):
+            yield f"{name} is a key that nobody knows"
+
+
+def _kept_for_ever(fields: dict[str, str]) -> bool:
+    return "-1" in (fields.get("result_ttl"), fields.get("failure_ttl"))
+
+
+def as_foretold(snapshot: Snapshot, model: Model) -> Iterator[str]:
+    """The database is in the state of the model."""
+    jobs, places = snapshot.jobs(), snapshot.places()
+    for name in jobs.keys() | model.jobs.keys():
+        if name not in jobs or name not in model.jobs:
+            yield f"{name} is {'missing' if name not in jobs else 'not gone'}"
+            continue
+        found, foretold = _seen(jobs[name]), _foretold(model.jobs[name])
+        if found != foretold:
+            yield f"{name} is {found}, foretold {foretold}"
+        deadline = snapshot.keys[f"rq:job:{name}"].deadline
+        if deadline != model.jobs[name].expires:
+            yield f"{name} expires at {deadline}, foretold {model.jobs[name].expires}"
+        where = [
+            place for place in places.get(name, []) if "." in place.execution or place.kind != "wip"
+        ]
+        if sorted(where) != sorted(_places(name, model)):
+            yield f"{name} lies in {where}, foretold {_places(name, model)}"
+        yield from _results(name, snapshot, model.jobs[name])
+    yield from _order(snapshot, model)
+    yield from _leases(snapshot, model)
+    yield from _lanes(snapshot, model)
+
+
+def _seen(fields: dict[str, str]) -> tuple[str, int, str, str, int]:
+    return (
+        fields.get("status", ""),
+        int(fields.get("mq_deaths", 0)),
+        fields.get("mq_exec", ""),
+        fields.get("mq_stop", ""),
+        int(fields.get("retries_left") or 0),
+    )
+
+
+def _foretold(job: Job) -> tuple[str, int, str, str, int]:
+    return job.status, job.deaths, job.execution, job.stop, job.retries_left
+
+
+def _places(name: str, model: Model) -> list[Place]:
+    job = model.jobs[name]
+    held = [
+        Place("wip", queue, member.rsplit(":", 1)[1])
+        for queue, member in model.leases
+        if member.rsplit(":", 1)[0] == name
+    ]
+    if job.place == "queue":
+        held += [Place("queue", job.queue)] * model.queues[job.queue].count(name)
+    elif job.place not in ("wip", "rq", "nowhere"):
+        held.append(Place(job.place, job.queue))
+    return held
+
+
+def _results(name: str, snapshot: Snapshot, job: Job) -> Iterator[str]:
+    found = [(int(e["type"]), e["execution_id"]) for e in snapshot.content(f"rq:results:{name}")]
+    if found != job.results[-10:] and found:
+        yield f"{name} has the results {found}, foretold {job.results}"
+
+
+def _order(snapshot: Snapshot, model: Model) -> Iterator[str]:
+    foretold = {queue: ids for queue, ids in model.queues.items() if ids}
+    if snapshot.queues() != foretold:
+        yield f"the queues hold {snapshot.queues()}, foretold {foretold}"
+
+
+def _leases(snapshot: Snapshot, model: Model) -> Iterator[str]:
+    found = {key: score for key, score in snapshot.leases().items() if "." in key[1]}
+    foretold = {key: at + LEASE for key, at in model.leases.items()}
+    if found != foretold:
+        yield f"the leases are {found}, foretold {foretold}"
+
+
+def _lanes(snapshot: Snapshot, model: Model) -> Iterator[str]:
+    found = {
+        worker: (int(key.content["mq_seq"]), "death" in key.content, key.deadline)
+        for worker, key in snapshot.named("rq:worker:")
+        if key.kind == "hash" and "mq_seq" in key.content
+    }
+    foretold = {
+        worker: (lane.seq, lane.closed, lane.expires) for worker, lane in model.lanes.items()
+    }
+    if found != foretold:
+        yield f"the lanes are {found}, foretold {foretold}"
+
+
+def left_over(snapshot: Snapshot) -> list[str]:
+    """What is still there when all has expired that may."""
+    return sorted(name for name in snapshot.keys if name != "rq:queues")

@@ -1,0 +1,542 @@
+"""The protocol in plain Python: where each job is, who holds it, what every step does to that.
+
+It knows nothing of hashes, registries and scripts. What it foretells, the scripts must do.
+"""
+
+import json
+import math
+from collections.abc import Callable, Iterable, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from tests.model.reading import New, Reader, Run
+
+from msgqueue.settings import (
+    DEFAULT_FAILURE_TTL,
+    DEFAULT_RESULT_TTL,
+)
+from msgqueue.store.steps import Arg, Entry
+
+OLD: Final = 8_000  # milliseconds without a refresh after which an execution is taken over
+HOLD: Final = 4_000
+LOCK: Final = 3_000
+LEASE: Final = 900_000
+MINUTE: Final = 60_000
+FINAL: Final = {
+    "finished": "finished",
+    "failed": "failed",
+    "stopped": "failed",
+    "canceled": "canceled",
+}
+
+
+@dataclass
+class Job:
+    """One job; times are milliseconds of Redis's clock."""
+
+    queue: str
+    created: str
+    status: str = "queued"
+    place: str = "queue"  # queue, wip, scheduled, finished, failed, canceled, nowhere
+    enqueued: str = ""
+    due: int = 0
+    expires: int | None = None
+    max: int | None = None
+    retries_left: int = 0
+    intervals: Sequence[int] = ()
+    result_ttl: int = DEFAULT_RESULT_TTL
+    failure_ttl: int = DEFAULT_FAILURE_TTL
+    deaths: int = 0
+    lives: int = 0  # how often it was requeued
+    runs_before: int = 0  # that ended in a repeat
+    asked_retries: int = 0  # repeats that the task asked for itself
+    execution: str = ""
+    stop: str = ""
+    shown: set[str] = field(default_factory=set)  # executions that rq, too, can see
+    results: list[tuple[int, str]] = field(default_factory=list)  # kind, execution
+
+    @property
+    def final(self) -> bool:
+        """Whether it has ended."""
+        return self.status in FINAL
+
+
+@dataclass
+class Lane:
+    """A worker's hash."""
+
+    seq: int
+    expires: int
+    refused: list[str] = field(default_factory=list)
+    handed: list[tuple[str, str]] = field(default_factory=list)  # queue, id
+    closed: bool = False
+
+
+class Model:
+    """The state that Redis must hold. Each method of a script's name does what that step does."""
+
+    def __init__(self) -> None:
+        self.now = self.latest = 0
+        self.jobs: dict[str, Job] = {}
+        self.queues: dict[str, list[str]] = {}
+        self.leases: dict[tuple[str, str], int] = {}  # (queue, member): last refresh
+        self.lanes: dict[str, Lane] = {}
+        self.done: dict[str, tuple[str, int]] = {}  # id: created, until
+        self.leader: tuple[str, int, int] | None = None  # token, since, expires
+        self.promoters: dict[str, tuple[str, int]] = {}  # queue: who, until
+        self.known: set[str] = set()  # queues
+
+    def saved(self) -> dict[str, Any]:
+        """The whole state, for `restore`."""
+        return deepcopy(self.__dict__)
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        """Be in a former state again; a job that was there and is stays the same object."""
+        jobs = self.jobs
+        self.__dict__.update(deepcopy(saved))
+        for name, job in self.jobs.items():
+            if name in jobs and jobs[name].created == job.created:
+                jobs[name].__dict__.update(job.__dict__)
+                self.jobs[name] = jobs[name]
+
+    def tick(self, now: int) -> None:
+        """It is now so late; what has expired is gone."""
+        self.now, self.latest = now, max(now, self.latest)
+        for name in [n for n, j in self.jobs.items() if j.expires is not None and j.expires <= now]:
+            del self.jobs[name]
+        for worker in [w for w, lane in self.lanes.items() if lane.expires <= now]:
+            del self.lanes[worker]
+        for name in [n for n, (_, until) in self.done.items() if until <= now]:
+            del self.done[name]
+        for queue in [q for q, (_, until) in self.promoters.items() if until <= now]:
+            del self.promoters[queue]
+        if self.leader and self.leader[2] <= now:
+            self.leader = None
+
+    def apply(self, name: str, args: Sequence[Arg]) -> Any:
+        """Do what the script of this name does; gives the essence of its answer."""
+        step: Callable[[Reader], Any] | None = getattr(self, name, None)
+        return step(Reader(args)) if step else None
+
+    # Clients
+
+    def enqueue(self, args: Reader) -> list[tuple[str, bool, str]]:
+        """Jobs come."""
+        answers = []
+        while args.more:
+            answers.append(self._enqueue(args.new()))
+        return answers
+
+    def _enqueue(self, new: New) -> tuple[str, bool, str]:
+        job = self.jobs.get(new.id)
+        if job is None and self.done.get(new.id, ("", 0))[0] == new.created:
+            return new.id, True, "finished"
+        if job is not None and job.created == new.created:
+            return new.id, True, job.status
+        if job is not None and (not job.final or new.unique):
+            return new.id, False, job.status
+        if job is not None:
+            self.leases.pop((job.queue, f"{new.id}:{job.execution}"), None)
+        fields = new.fields
+        made = Job(new.queue, new.created, enqueued=fields.get("enqueued_at", ""))
+        made.max = fields.get("mq_max")
+        made.retries_left = fields.get("retries_left", 0)
+        made.intervals = json.loads(fields.get("retry_intervals", "[]"))
+        made.result_ttl = fields.get("result_ttl", DEFAULT_RESULT_TTL)
+        made.failure_ttl = fields.get("failure_ttl", DEFAULT_FAILURE_TTL)
+        self.jobs[new.id] = made
+        self.known.add(new.queue)
+        if new.place == "at":
+            made.status = made.place = "scheduled"
+            made.due = round(float(new.due) * 1000)
+        else:
+            self._push(new.id, front=new.place == "front")
+        return new.id, True, made.status
+
+    def cancel(self, args: Reader) -> tuple[str | None, bool]:
+        """A job that waits is cancelled, a claimed one asked to stop."""
+        name = args.one()
+        job = self.jobs.get(name)
+        if job is None:
+            return None, False
+        if self._owns(Entry(job.queue, name, job.execution)):
+            job.stop = job.execution
+            return "started", True
+        if job.place == "rq":
+            return "started", True
+        if job.final:
+            return job.status, False
+        self._take_out(name)
+        self._cancelled(job)
+        return "canceled", False
+
+    def requeue(self, args: Reader) -> str | None:
+        """A final job runs once more."""
+        name, text = args.take(2)
+        job = self.jobs.get(name)
+        if job is None:
+            return None
+        if job.status == "queued" and job.enqueued == text:
+            return "queued"
+        held = self._owns(Entry(job.queue, name, job.execution))
+        if held or not job.final:
+            return job.status
+        job.status, job.enqueued, job.expires = "queued", text, None
+        job.lives += 1
+        job.execution = job.stop = ""
+        job.deaths = 0
+        self._push(name)
+        return "queued"
+
+    def delete(self, args: Reader) -> str:
+        """A job goes, unless it runs."""
+        name = args.one()
+        job = self.jobs.get(name)
+        if job is None:
+            return "missing"
+        if job.place == "rq" or self._owns(Entry(job.queue, name, job.execution)):
+            return "refused"
+        self._take_out(name)
+        del self.jobs[name]
+        return "deleted"
+
+    # Children
+
+    def register(self, args: Reader) -> bool:
+        """A lane opens."""
+        worker, seq, *_ = args.take(2)
+        if worker in self.lanes:
+            return False
+        self.lanes[worker] = Lane(int(seq), self.now + MINUTE)
+        return True
+
+    def unregister(self, _args: Reader) -> bool:
+        """Nobody in the tests calls it."""
+        raise NotImplementedError
+
+    def work(self, args: Reader) -> tuple[str, list[str], list[tuple[str, str, str, int]]]:
+        """A child reports, and claims."""
+        worker, seq, lane_id, count, _text = args.take(5)
+        queues, outcomes = args.counted(), args.runs()
+        lane = self.lanes.get(worker)
+        if lane is None or lane.closed or seq < lane.seq:
+            return "missing" if lane is None else "dead" if lane.closed else "old", [], []
+        lane.expires = self.now + MINUTE
+        execution = f"{lane_id}.{seq}"
+        if seq == lane.seq:
+            own = [q_id for q_id in lane.handed if self._owns(Entry(*q_id, execution))]
+            return "", sorted(lane.refused), [self._handed(*q_id, execution) for q_id in own]
+        lane.seq = seq
+        lane.refused = [run.member for run in outcomes if self._report(run) == "lost"]
+        lane.handed = self._claim(queues, count, execution)
+        return "", sorted(lane.refused), [self._handed(*h, execution) for h in lane.handed]
+
+    def _handed(self, queue: str, name: str, execution: str) -> tuple[str, str, str, int]:
+        job = self.jobs[name]
+        return queue, name, execution, 1 + job.runs_before + job.asked_retries + job.deaths
+
+    def _claim(self, queues: Iterable[str], count: int, execution: str) -> list[tuple[str, str]]:
+        taken: list[tuple[str, str]] = []
+        for queue in queues:
+            ids = self.queues.get(queue, [])
+            while ids and len(taken) < count:
+                job = self.jobs.get(ids[0])
+                if job is None or not self._claimable(ids[0], job):
+                    ids.pop(0)
+                    continue
+                alone = job.deaths > 0 or job.max == 1
+                if alone and taken:
+                    return taken
+                name = ids.pop(0)
+                job.status, job.place, job.execution, job.expires = (
+                    "started",
+                    "wip",
+                    execution,
+                    None,
+                )
+                self.leases[queue, f"{name}:{execution}"] = self.now
+                taken.append((queue, name))
+                if alone:
+                    return taken
+        return taken
+
+    def _claimable(self, name: str, job: Job) -> bool:
+        held = self._owns(Entry(job.queue, name, job.execution))
+        return job.status == "queued" and not held
+
+    def _report(self, run: Run) -> str:
+        """An outcome, recorded if the run still is the job's; what became of it."""
+        entry = Entry(run.queue, run.id, run.execution)
+        if not self._owns(entry):
+            return "lost"
+        del self.leases[entry.queue, entry.member]
+        job = self.jobs.get(run.id)
+        if job is None or job.status == "canceled":
+            return "gone"
+        if run.how == "ok":
+            self._finish(run, job)
+        elif run.how == "retry" and job.stop != run.execution:
+            self._asks_to_retry(run, job)
+        else:
+            return self._error(run, job)
+        return ""
+
+    def _finish(self, run: Run, job: Job) -> None:
+        job.deaths = 0
+        if job.result_ttl == 0:
+            del self.jobs[run.id]
+            self.done[run.id] = job.created, self.now + MINUTE
+            return
+        job.results.append((1, run.execution))
+        self._ended(job, "finished", job.result_ttl)
+
+    def _error(self, run: Run, job: Job) -> str:
+        if job.stop == run.execution or job.retries_left <= 0:
+            stopped = job.stop == run.execution
+            self._fail(run, job, *(("stopped", 3) if stopped else ("failed", 2)))
+            return job.status
+        at = max(len(job.intervals) - job.retries_left, 0)
+        interval = job.intervals[at] if at < len(job.intervals) else 0
+        job.retries_left -= 1
+        job.runs_before += 1
+        self._again(run, job, interval)
+        return "requeued"
+
+    def _asks_to_retry(self, run: Run, job: Job) -> None:
+        most, interval, front = map(int, run.value.split(b":"))
+        if job.asked_retries >= most:
+            self._fail(run, job, "failed", 5)
+            return
+        job.results.append((4, run.execution))
+        job.asked_retries += 1
+        self._again(run, job, interval, front=bool(front))
+
+    def _fail(self, run: Run, job: Job, status: str, kind: int) -> None:
+        job.deaths = 0
+        job.results.append((kind, run.execution))
+        self._ended(job, status, job.failure_ttl)
+
+    def _ended(self, job: Job, status: str, ttl: int) -> None:
+        job.status, job.place = status, FINAL[status]
+        job.expires = None if ttl < 0 else self.now + ttl * 1000
+
+    def _cancelled(self, job: Job) -> None:
+        job.deaths = 0
+        self._ended(job, "canceled", job.failure_ttl)
+
+    def _again(self, run: Run, job: Job, interval: int, *, front: bool = False) -> None:
+        if interval > 0:
+            job.status = job.place = "scheduled"
+            job.due = math.ceil(self.now / 1000 + interval) * 1000
+        else:
+            job.status, job.enqueued = "queued", run.ended_text
+            self._push(run.id, front=front)
+
+    # Supervisors
+
+    def release(self, args: Reader) -> int:
+        """For a child at a long job: what it ended is reported, what it holds goes back."""
+        args.take(2)
+        for run in args.runs():
+            self._report(run)
+        return self._give_back(args.entries())
+
+    def settle(self, args: Reader) -> tuple[int, int, list[str]]:
+        """The account of a dead child."""
+        worker, lane_id, _text, most = args.take(4)
+        lane = self.lanes.get(worker)
+        if lane is not None:
+            lane.closed, lane.expires = True, self.now + MINUTE
+        said, held = [], []
+        for run in args.runs():
+            verdict = self._report(run)
+            # An outcome that fails or repeats a job is counted as nothing.
+            said.append(run.member if verdict == "lost" else "")
+        for run in args.runs():
+            if run.how == "drain":
+                held.append(Entry(run.queue, run.id, run.execution))
+                said.append("requeued")
+            else:
+                verdict = self._judge(run, most)
+                said.append(run.member if verdict == "lost" else verdict)
+        held += args.entries()
+        if lane is not None:
+            held += [Entry(*q_id, f"{lane_id}.{lane.seq}") for q_id in lane.handed]
+        requeued = said.count("requeued") + self._give_back(held)
+        failed = said.count("failed") + said.count("stopped")
+        return requeued, failed, sorted(one for one in said if ":" in one)
+
+    def _judge(self, run: Run, most: int) -> str:
+        if run.how in ("death", "stop"):
+            entry = Entry(run.queue, run.id, run.execution)
+            if run.how == "stop" and self._owns(entry) and run.id in self.jobs:
+                self.jobs[run.id].stop = run.execution
+            return self._die(run, most)
+        return self._report(run)
+
+    def beat(self, args: Reader) -> list[tuple[bool, list[str], list[str]]]:
+        """Children live, and hold what they hold."""
+        args.one()
+        answers = []
+        while args.more:
+            pulse = args.pulse()
+            lane = self.lanes.get(pulse.worker)
+            if lane is None:
+                lane = self.lanes[pulse.worker] = Lane(pulse.seq, 0)
+            if not lane.closed:
+                lane.expires = self.now + MINUTE
+            lost, stop = [], []
+            for entry, long in pulse.entries:
+                if not self._refresh(entry, long):
+                    lost.append(entry.member)
+                elif self.jobs[entry.id].stop == entry.execution:
+                    stop.append(entry.member)
+            answers.append((lane.closed, sorted(lost), sorted(stop)))
+        return answers
+
+    def _refresh(self, entry: Entry, long: bool) -> bool:
+        if not self._owns(entry):
+            return False
+        self.leases[entry.queue, entry.member] = self.now
+        job = self.jobs.get(entry.id)
+        if job is None or job.status == "canceled":
+            return False
+        if long:
+            job.shown.add(entry.execution)
+        return True
+
+    def stop(self, args: Reader) -> Entry | None:
+        """rq's stop-job message came."""
+        name = args.one()
+        job = self.jobs.get(name)
+        if job is None or not self._owns(Entry(job.queue, name, job.execution)):
+            return None
+        job.stop = job.execution
+        return Entry(job.queue, name, job.execution)
+
+    # Upkeep
+
+    def lead(self, args: Reader) -> bool:
+        """Somebody wants to sweep."""
+        token = args.one()
+        if self.leader and self.leader[0] != token and self.leader[2] - self.now <= LOCK:
+            return False
+        since = self.leader[1] if self.leader and self.leader[0] == token else self.now
+        self.leader = token, min(since, self.now), self.now + LOCK
+        return True
+
+    def sweep(self, args: Reader) -> tuple[str, int, int, int]:
+        """Executions that nobody refreshed are deaths."""
+        token, text, most, _reason = args.take(4)
+        if self.leader is None or self.leader[0] != token:
+            return "not leader", 0, 0, 0
+        if self.now - self.leader[1] < HOLD:
+            return "waiting", 0, 0, 0
+        said = []
+        for queue, member in sorted(self.leases, key=lambda key: (self.leases[key], key)):
+            age = self.now - self.leases[queue, member]
+            if queue in self.known and "." in member and (age > OLD or age < -1000):
+                name, execution = member.rsplit(":", 1)
+                run = Run(queue, name, execution, "death", b"", 0.0, 0.0, "", text)
+                said.append(self._die(run, most))
+        requeued, failed = said.count("requeued"), said.count("failed")
+        return "", requeued, failed, len(said) - requeued - failed
+
+    def _die(self, run: Run, most: int) -> str:
+        entry = Entry(run.queue, run.id, run.execution)
+        if not self._owns(entry):
+            return "lost"
+        del self.leases[entry.queue, entry.member]
+        job = self.jobs.get(run.id)
+        if job is None or job.status == "canceled":
+            return "gone"
+        limit = job.max or most
+        if job.stop == run.execution:
+            self._fail(run, job, "stopped", 3)
+            return "stopped"
+        if limit == 1:
+            return self._error(run, job)
+        if job.deaths + 1 >= limit:
+            self._fail(run, job, "failed", 2)
+            return "failed"
+        job.deaths += 1
+        if job.deaths == 1:
+            job.status = "queued"
+            self._put_front(run.queue, [run.id])
+        else:
+            self._again(run, job, 10 + self.now % 10)
+        return "requeued"
+
+    def promote(self, args: Reader) -> tuple[bool, int]:
+        """Due jobs are queued."""
+        queue, holder, text = args.take(3)
+        owner = self.promoters.get(queue)
+        if owner and owner[0] != holder:
+            return True, 0
+        ids = [n for n, j in self.jobs.items() if j.place == "scheduled" and j.queue == queue]
+        if not ids:
+            self.promoters.pop(queue, None)
+            return False, 0
+        self.promoters[queue] = holder, self.now + 61_000
+        due = sorted((self.jobs[name].due, name) for name in ids if self.jobs[name].due <= self.now)
+        for _, name in due:
+            job = self.jobs[name]
+            job.status, job.enqueued = "queued", text
+            self._push(name)
+        return False, len(due)
+
+    def unlock(self, args: Reader) -> None:
+        """Nobody asks what it answered."""
+        holder = args.one()
+        for queue in [q for q, (who, _) in self.promoters.items() if who == holder]:
+            del self.promoters[queue]
+
+    # What several of them do
+
+    def _owns(self, entry: Entry) -> bool:
+        return (entry.queue, entry.member) in self.leases
+
+    def _push(self, name: str, *, front: bool = False) -> None:
+        job = self.jobs[name]
+        job.place = "queue"
+        ids = self.queues.setdefault(job.queue, [])
+        ids.insert(0 if front else len(ids), name)
+
+    def _take_out(self, name: str) -> None:
+        ids = self.queues.get(self.jobs[name].queue, [])
+        ids[:] = [one for one in ids if one != name]
+
+    def _give_back(self, entries: Iterable[Entry]) -> int:
+        given: dict[str, list[str]] = {}
+        for entry in entries:
+            if not self._owns(entry):
+                continue
+            del self.leases[entry.queue, entry.member]
+            job = self.jobs.get(entry.id)
+            if job is None or job.status == "canceled":
+                continue
+            if job.stop == entry.execution:
+                self._cancelled(job)
+            else:
+                job.status = "queued"
+                given.setdefault(entry.queue, []).append(entry.id)
+        for queue, names in given.items():
+            self._put_front(queue, names)
+        return sum(map(len, given.values()))
+
+    def _put_front(self, queue: str, names: list[str]) -> None:
+        """To the front, behind what there was enqueued earlier still."""
+        for name in names:
+            self.jobs[name].place = "queue"
+        names = sorted(names, key=self._enqueued)
+        ids = self.queues.setdefault(queue, [])
+        passed = 0
+        while passed < min(len(ids), 128) and self._enqueued(ids[passed]) < self._enqueued(
+            names[-1]
+        ):
+            passed += 1
+        ids[:passed] = sorted(names + ids[:passed], key=self._enqueued)
+
+    def _enqueued(self, name: str) -> str:
+        return self.jobs[name].enqueued if name in self.jobs else ""
