@@ -36,6 +36,16 @@ def test_a_claim_takes_the_head_and_marks_it_started(
     assert places(client, "b") == ["queue"]
 
 
+def test_a_claim_takes_no_more_than_its_share_of_a_queue(
+    store: Store, spec: Spec, new_child: NewChild
+) -> None:
+    first, second = new_child(), new_child()
+    store.run(steps.enqueue([spec(name) for name in "abcde"]))
+    assert [job.id for job in first.claim(64)] == ["a", "b", "c"]
+    assert [job.id for job in second.claim(64)] == ["d"]
+    assert [job.id for job in first.claim(64)] == ["e"]
+
+
 def test_a_claim_follows_the_order_of_the_queues(
     store: Store, spec: Spec, new_child: NewChild
 ) -> None:

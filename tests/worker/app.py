@@ -8,6 +8,7 @@ import signal
 import time
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from rq import get_current_job
 
@@ -43,6 +44,16 @@ def note(text: str | int) -> None:
     fd = os.open(os.environ["NOTES"], os.O_APPEND | os.O_CREAT | os.O_WRONLY)
     os.write(fd, line)
     os.close(fd)
+
+
+@queue.task
+def note_success(job: Any, connection: Any, result: Any) -> None:
+    note(f"{job.id} gave {result}")
+
+
+@queue.task
+def note_failure(job: Any, connection: Any, kind: Any, error: Any, trace: Any) -> None:
+    note(f"{job.id} raised {kind.__name__}")
 
 
 @queue.task

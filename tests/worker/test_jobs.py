@@ -109,3 +109,12 @@ def test_current_job_and_rqs_get_current_job_name_the_job(crew: Crew) -> None:
     for task in ("own_ids", "own_ids_async"):
         job = crew.enqueue(task)
         assert job.result(timeout=5) == [job.id, job.id, job.id]
+
+
+def test_a_job_whose_id_is_too_long_to_answer_for_fails_and_the_worker_goes_on(crew: Crew) -> None:
+    crew.start(processes=1)
+    long = crew.rq.enqueue("tests.worker.app.add", 1, 1, job_id="x" * 2_000)
+
+    with pytest.raises(JobFailed, match="the job's id and queue take more than 960 bytes"):
+        crew.queue.job(long.id).result(timeout=5)
+    assert crew.enqueue("add", 1, 1).result(timeout=5) == 2

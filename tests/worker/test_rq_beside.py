@@ -6,10 +6,13 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from rq import Worker
+import pytest
+from rq import Callback, Worker
 from rq.job import Job as RqJob
 from rq.serializers import JSONSerializer
 from tests.worker.crew import Crew
+
+from msgqueue import JobFailed
 
 Eventually = Callable[..., None]
 RQ = Path(sys.executable).parent / "rq"
@@ -64,3 +67,28 @@ def test_our_workers_leave_rqs_list_when_they_end(crew: Crew, eventually: Eventu
     supervisor.end()
 
     assert Worker.all(connection=crew.redis) == []
+
+
+def test_rqs_callbacks_run_with_what_rq_gives_them(crew: Crew) -> None:
+    crew.start(processes=1)
+
+    good = crew.rq.enqueue(
+        "tests.worker.app.add", 2, 3, on_success=Callback("tests.worker.app.note_success")
+    )
+    bad = crew.rq.enqueue(
+        "tests.worker.app.fail", "oh", on_failure=Callback("tests.worker.app.note_failure")
+    )
+
+    assert crew.queue.job(good.id).result(timeout=5) == 5
+    with pytest.raises(JobFailed, match="oh"):
+        crew.queue.job(bad.id).result(timeout=5)
+    assert crew.noted() == [f"{good.id} gave 5", f"{bad.id} raised ValueError"]
+
+
+def test_a_callback_that_is_not_registered_does_not_run(crew: Crew) -> None:
+    crew.start(processes=1)
+
+    job = crew.rq.enqueue("tests.worker.app.add", 2, 3, on_success=Callback("builtins.print"))
+
+    with pytest.raises(JobFailed, match=r"no task 'builtins\.print' is registered"):
+        crew.queue.job(job.id).result(timeout=5)

@@ -184,8 +184,8 @@ class Child:
 
     def _rest(self) -> None:
         """Nothing to do: tell the supervisor, and sleep until it has something."""
-        if self._exchange.pending and self._lane is None:
-            return
+        if self._exchange.due(clock()) or (self._exchange.pending and self._lane is None):
+            return  # claiming again reports it; the async lane reports for itself
         self._doorbell.rest(found=self._found)
         self._found = False
 

@@ -14,7 +14,7 @@ from msgqueue.store.codec import unix_text
 from msgqueue.store.operations import Operation
 from msgqueue.store.run import Link
 from msgqueue.store.steps import Lane, Step, Worked, work
-from msgqueue.worker.journal import JournalWriter
+from msgqueue.worker.journal import NAMES_ROOM, NO_SLOT, JournalWriter, names_fit
 from msgqueue.worker.limits import SupervisorLost
 from msgqueue.worker.shared import clock
 
@@ -128,7 +128,22 @@ class Exchange:
         return outcomes
 
     def _hold(self, jobs: Sequence[Claimed], limit: float) -> list[Held]:
-        return [Held(*pair) for pair in zip(self._journal.hold(jobs, limit), jobs, strict=True)]
+        fitting = [job for job in jobs if names_fit(job)]
+        if len(fitting) < len(jobs):
+            for job in jobs:
+                if not names_fit(job):
+                    self._refuse(job)
+        slots = self._journal.hold(fitting, limit)
+        return [Held(slot, job) for slot, job in zip(slots, fitting, strict=True)]
+
+    def _refuse(self, job: Claimed) -> None:
+        """A job whose names the journal cannot hold fails: run, it could not be answered for."""
+        told = f"ValueError: the job's id and queue take more than {NAMES_ROOM} bytes"
+        now = time.time()
+        outcome = Outcome(job.queue, job.id, job.execution, "error", told.encode(), now, now)
+        with self._noting:
+            self._outcomes.append((NO_SLOT, outcome))
+            self._due = 0.0
 
     def _until_answered(self, step: Step[Worked]) -> Worked:
         pause, longest = PAUSES

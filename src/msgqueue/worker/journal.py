@@ -45,6 +45,9 @@ SYNC: Final = 0
 ASYNC: Final = 1
 
 
+NO_SLOT: Final = -1  # of an outcome of a job that was never held
+
+
 class State(IntEnum):
     """Where the job of a slot stands."""
 
@@ -83,6 +86,14 @@ class Journal:
         self.memory.close()
 
 
+def names_fit(job: Claimed) -> bool:
+    """Whether a slot has room for what names this run."""
+    characters = len(job.queue) + len(job.id) + len(job.execution)
+    return characters * 4 <= NAMES_ROOM or (
+        len(f"{job.queue}{job.id}{job.execution}".encode()) <= NAMES_ROOM
+    )
+
+
 class JournalWriter:
     """The child's side. Threads of one child may use it, but `hold` and `report` one at a time."""
 
@@ -113,11 +124,7 @@ class JournalWriter:
         COUNTS.pack_into(self._map, CALLS.size, successful, failed, working_time)
 
     def hold(self, jobs: Sequence[Claimed], limit: float) -> list[int]:
-        """Note jobs that were handed out; gives the slot of each.
-
-        Raises:
-            ValueError: a job's names take more than NAMES_ROOM bytes.
-        """
+        """Note jobs that were handed out, whose names fit; gives the slot of each."""
         slots = [self._write_names(job, limit) for job in jobs]
         with self._lock:  # orders the writes above before the states, on any processor
             for slot in slots:
@@ -127,8 +134,6 @@ class JournalWriter:
     def _write_names(self, job: Claimed, limit: float) -> int:
         queue, job_id, execution = job.queue.encode(), job.id.encode(), job.execution.encode()
         names = queue + job_id + execution
-        if len(names) > NAMES_ROOM:
-            raise ValueError(f"the names take {len(names)} bytes, {NAMES_ROOM} at most")
         slot = self._free.pop()
         at = SLOTS_AT + slot * SLOT_SIZE
         self._order += 1
@@ -176,7 +181,7 @@ class JournalWriter:
 
     def reported(self, slot: int) -> bool:
         """Whether the supervisor has reported this outcome already."""
-        return self._map[STATES_AT + slot] == REPORTED_STATE
+        return slot != NO_SLOT and self._map[STATES_AT + slot] == REPORTED_STATE
 
     def stopping(self, slot: int) -> bool:
         """Whether somebody asked to stop this running coroutine."""
@@ -190,8 +195,9 @@ class JournalWriter:
     def free(self, slots: Iterable[int]) -> None:
         """These jobs are reported, or were revoked: their slots may hold others."""
         for slot in slots:
-            self._map[STATES_AT + slot] = 0
-            self._free.append(slot)
+            if slot != NO_SLOT:
+                self._map[STATES_AT + slot] = 0
+                self._free.append(slot)
 
 
 class Record(NamedTuple):

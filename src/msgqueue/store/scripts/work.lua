@@ -123,10 +123,18 @@ local function take(queue, id, taken)
   return verdict, claimed(queue, id, key, f, former or {})
 end
 
+-- At most what falls to one of the workers of a queue, so that none waits while another has plenty.
+local function share(queue, wanted)
+  local workers = wanted > 1 and redis.call('SCARD', RQ .. 'workers:' .. queue) or 1
+  if workers < 2 then return wanted end
+  return math.max(1, math.min(wanted, math.ceil(redis.call('LLEN', RQ .. 'queue:' .. queue) / workers)))
+end
+
 -- Reads the head of a queue, takes what it may, and pops last what was handled.
 local lease = score(time + LEASE)
 local function claim(queue, wanted, taken)
   local list, wip = RQ .. 'queue:' .. queue, RQ .. 'wip:' .. queue
+  wanted = share(queue, wanted)
   local ids = redis.call('LRANGE', list, 0, wanted + 15)
   local jobs, handled, alone = {}, 0, false
   for _, id in ipairs(ids) do
