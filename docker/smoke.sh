@@ -56,7 +56,7 @@ say "the API on the host: $(curl --silent --show-error "http://$(compose port ap
 
 say "post ${JOBS:-40} jobs"
 client post "${JOBS:-40}" >"$work/ids"
-worker=$(compose ps --quiet worker | head -n 1)
+read -r worker < <(compose ps --quiet worker) # not head: under pipefail its closed pipe is a failure
 redis=$(compose ps --quiet redis)
 
 say "kill -9 a worker"
