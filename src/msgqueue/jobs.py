@@ -64,7 +64,8 @@ class JobOptions:
         retry: what happens when it raises; default: it fails.
         result_ttl: seconds the result is kept; 0 deletes the job at once, -1 keeps it for ever;
             default 500.
-        failure_ttl: seconds a failed job is kept; default one year.
+        failure_ttl: seconds a failed or cancelled job is kept, 60 at least, -1 for ever;
+            default one year.
         unique: whether a final job of the same id, too, is left as it is.
         front: whether it goes to the front of its queue.
         meta: a JSON object that lists and dashboards show.

@@ -10,7 +10,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tests.model.reading import New, Reader, Run
+from tests.model.reading import New, Reader, Run, queues_of
 
 from msgqueue.settings import (
     DEFAULT_FAILURE_TTL,
@@ -40,6 +40,7 @@ class Job:
     status: str = "queued"
     place: str = "queue"  # queue, wip, scheduled, finished, failed, canceled, nowhere
     enqueued: str = ""
+    front: bool = False  # where it goes when its time has come
     due: int = 0
     expires: int | None = None
     max: int | None = None
@@ -86,6 +87,7 @@ class Model:
         self.leader: tuple[str, int, int] | None = None  # token, since, expires
         self.promoters: dict[str, tuple[str, int]] = {}  # queue: who, until
         self.known: set[str] = set()  # queues
+        self.crews: dict[str, set[str]] = {}  # queue: the workers that rq lists
 
     def saved(self) -> dict[str, Any]:
         """The whole state, for `restore`."""
@@ -100,23 +102,31 @@ class Model:
                 jobs[name].__dict__.update(job.__dict__)
                 self.jobs[name] = jobs[name]
 
-    def tick(self, now: int) -> None:
-        """It is now so late; what has expired is gone."""
+    def tick(self, now: int) -> bool:
+        """It is now so late; what has expired is gone. Whether anything has."""
         self.now, self.latest = now, max(now, self.latest)
-        for name in [n for n, j in self.jobs.items() if j.expires is not None and j.expires <= now]:
-            del self.jobs[name]
-        for worker in [w for w, lane in self.lanes.items() if lane.expires <= now]:
-            del self.lanes[worker]
-        for name in [n for n, (_, until) in self.done.items() if until <= now]:
-            del self.done[name]
-        for queue in [q for q, (_, until) in self.promoters.items() if until <= now]:
-            del self.promoters[queue]
-        if self.leader and self.leader[2] <= now:
+        jobs = [name for name, job in self.jobs.items() if job.expires and job.expires <= now]
+        lanes = [worker for worker, lane in self.lanes.items() if lane.expires <= now]
+        done = [name for name, (_, until) in self.done.items() if until <= now]
+        promoters = [queue for queue, (_, until) in self.promoters.items() if until <= now]
+        led = self.leader is not None and self.leader[2] <= now
+        for names, table in (
+            (jobs, self.jobs),
+            (lanes, self.lanes),
+            (done, self.done),
+            (promoters, self.promoters),
+        ):
+            for name in names:
+                del table[name]
+        if led:
             self.leader = None
+        return bool(jobs or lanes or done or promoters or led)
 
-    def apply(self, name: str, args: Sequence[Arg]) -> Any:
+    def apply(self, name: str, keys: Sequence[str], args: Sequence[Arg]) -> Any:
         """Do what the script of this name does; gives the essence of its answer."""
         step: Callable[[Reader], Any] | None = getattr(self, name, None)
+        if name == "unlock":
+            return self.unlock(keys[0].removeprefix("rq:scheduler-lock:"), str(args[0]))
         return step(Reader(args)) if step else None
 
     # Clients
@@ -140,6 +150,7 @@ class Model:
             self.leases.pop((job.queue, f"{new.id}:{job.execution}"), None)
         fields = new.fields
         made = Job(new.queue, new.created, enqueued=fields.get("enqueued_at", ""))
+        made.front = bool(fields.get("enqueue_at_front"))
         made.max = fields.get("mq_max")
         made.retries_left = fields.get("retries_left", 0)
         made.intervals = json.loads(fields.get("retry_intervals", "[]"))
@@ -182,9 +193,10 @@ class Model:
         held = self._owns(Entry(job.queue, name, job.execution))
         if held or not job.final:
             return job.status
+        job.runs_before += job.status != "canceled"
         job.status, job.enqueued, job.expires = "queued", text, None
         job.lives += 1
-        job.execution = job.stop = ""
+        job.stop = ""
         job.deaths = 0
         self._push(name)
         return "queued"
@@ -205,11 +217,17 @@ class Model:
 
     def register(self, args: Reader) -> bool:
         """A lane opens."""
-        worker, seq, *_ = args.take(2)
+        worker, seq, _text = args.take(3)
         if worker in self.lanes:
             return False
-        self.lanes[worker] = Lane(int(seq), self.now + MINUTE)
+        self._open(worker, int(seq), queues_of(args.rest()))
         return True
+
+    def _open(self, worker: str, seq: int, queues: Iterable[str]) -> Lane:
+        lane = self.lanes[worker] = Lane(seq, self.now + MINUTE)
+        for queue in queues:
+            self.crews.setdefault(queue, set()).add(worker)
+        return lane
 
     def unregister(self, _args: Reader) -> bool:
         """Nobody in the tests calls it."""
@@ -240,7 +258,8 @@ class Model:
         taken: list[tuple[str, str]] = []
         for queue in queues:
             ids = self.queues.get(queue, [])
-            while ids and len(taken) < count:
+            most = len(taken) + self._share(queue, count - len(taken))
+            while ids and len(taken) < most:
                 job = self.jobs.get(ids[0])
                 if job is None or not self._claimable(ids[0], job):
                     ids.pop(0)
@@ -261,6 +280,13 @@ class Model:
                     return taken
         return taken
 
+    def _share(self, queue: str, wanted: int) -> int:
+        """What falls to one of the workers of a queue."""
+        workers = len(self.crews.get(queue, ()))
+        if wanted < 2 or workers < 2:
+            return wanted
+        return max(1, min(wanted, math.ceil(len(self.queues.get(queue, ())) / workers)))
+
     def _claimable(self, name: str, job: Job) -> bool:
         held = self._owns(Entry(job.queue, name, job.execution))
         return job.status == "queued" and not held
@@ -276,7 +302,7 @@ class Model:
             return "gone"
         if run.how == "ok":
             self._finish(run, job)
-        elif run.how == "retry" and job.stop != run.execution:
+        elif run.how == "retry":
             self._asks_to_retry(run, job)
         else:
             return self._error(run, job)
@@ -284,9 +310,10 @@ class Model:
 
     def _finish(self, run: Run, job: Job) -> None:
         job.deaths = 0
+        if 0 <= job.result_ttl < 60:
+            self.done[run.id] = job.created, self.now + MINUTE
         if job.result_ttl == 0:
             del self.jobs[run.id]
-            self.done[run.id] = job.created, self.now + MINUTE
             return
         job.results.append((1, run.execution))
         self._ended(job, "finished", job.result_ttl)
@@ -305,6 +332,9 @@ class Model:
 
     def _asks_to_retry(self, run: Run, job: Job) -> None:
         most, interval, front = map(int, run.value.split(b":"))
+        if job.stop == run.execution:
+            self._fail(run, job, "stopped", 3)
+            return
         if job.asked_retries >= most:
             self._fail(run, job, "failed", 5)
             return
@@ -315,7 +345,7 @@ class Model:
     def _fail(self, run: Run, job: Job, status: str, kind: int) -> None:
         job.deaths = 0
         job.results.append((kind, run.execution))
-        self._ended(job, status, job.failure_ttl)
+        self._ended(job, status, _floored(job.failure_ttl))
 
     def _ended(self, job: Job, status: str, ttl: int) -> None:
         job.status, job.place = status, FINAL[status]
@@ -323,7 +353,7 @@ class Model:
 
     def _cancelled(self, job: Job) -> None:
         job.deaths = 0
-        self._ended(job, "canceled", job.failure_ttl)
+        self._ended(job, "canceled", _floored(job.failure_ttl))
 
     def _again(self, run: Run, job: Job, interval: int, *, front: bool = False) -> None:
         if interval > 0:
@@ -348,15 +378,16 @@ class Model:
         lane = self.lanes.get(worker)
         if lane is not None:
             lane.closed, lane.expires = True, self.now + MINUTE
+            for crew in self.crews.values():
+                crew.discard(worker)
         said, held = [], []
         for run in args.runs():
             verdict = self._report(run)
             # An outcome that fails or repeats a job is counted as nothing.
             said.append(run.member if verdict == "lost" else "")
         for run in args.runs():
-            if run.how == "drain":
+            if run.how == "drain" and not self._asked_to_stop(run):
                 held.append(Entry(run.queue, run.id, run.execution))
-                said.append("requeued")
             else:
                 verdict = self._judge(run, most)
                 said.append(run.member if verdict == "lost" else verdict)
@@ -368,12 +399,12 @@ class Model:
         return requeued, failed, sorted(one for one in said if ":" in one)
 
     def _judge(self, run: Run, most: int) -> str:
-        if run.how in ("death", "stop"):
-            entry = Entry(run.queue, run.id, run.execution)
-            if run.how == "stop" and self._owns(entry) and run.id in self.jobs:
-                self.jobs[run.id].stop = run.execution
-            return self._die(run, most)
-        return self._report(run)
+        if run.how in ("timeout", "memory"):
+            return self._report(run)
+        return self._die(run, most)
+
+    def _asked_to_stop(self, run: Run) -> bool:
+        return run.id in self.jobs and self.jobs[run.id].stop == run.execution
 
     def beat(self, args: Reader) -> list[tuple[bool, list[str], list[str]]]:
         """Children live, and hold what they hold."""
@@ -383,7 +414,7 @@ class Model:
             pulse = args.pulse()
             lane = self.lanes.get(pulse.worker)
             if lane is None:
-                lane = self.lanes[pulse.worker] = Lane(pulse.seq, 0)
+                lane = self._open(pulse.worker, pulse.seq, pulse.queues)
             if not lane.closed:
                 lane.expires = self.now + MINUTE
             lost, stop = [], []
@@ -452,7 +483,7 @@ class Model:
         if job is None or job.status == "canceled":
             return "gone"
         limit = job.max or most
-        if job.stop == run.execution:
+        if job.stop == run.execution or run.how == "stop":
             self._fail(run, job, "stopped", 3)
             return "stopped"
         if limit == 1:
@@ -483,14 +514,21 @@ class Model:
         for _, name in due:
             job = self.jobs[name]
             job.status, job.enqueued = "queued", text
-            self._push(name)
+            self._push(name, front=job.front)
         return False, len(due)
 
-    def unlock(self, args: Reader) -> None:
-        """Nobody asks what it answered."""
-        holder = args.one()
-        for queue in [q for q, (who, _) in self.promoters.items() if who == holder]:
-            del self.promoters[queue]
+    def trim(self, args: Reader) -> None:
+        """Workers that died with their machine are listed no more."""
+        crew = self.crews.get(args.one(), set())
+        crew.intersection_update(self.lanes)
+
+    def unlock(self, queue: str, holder: str) -> bool:
+        """Somebody minds a queue's due jobs no longer."""
+        owner = self.promoters.get(queue)
+        if owner is None or owner[0] != holder:
+            return False
+        del self.promoters[queue]
+        return True
 
     # What several of them do
 
@@ -540,3 +578,8 @@ class Model:
 
     def _enqueued(self, name: str) -> str:
         return self.jobs[name].enqueued if name in self.jobs else ""
+
+
+def _floored(ttl: int) -> int:
+    """A failure is known for a minute at least."""
+    return ttl if ttl < 0 else max(ttl, 60)

@@ -52,6 +52,7 @@ class Pulse(NamedTuple):
 
     worker: str
     seq: int
+    queues: list[str]
     entries: list[tuple[Entry, bool]]
 
 
@@ -82,6 +83,10 @@ class Reader:
         """As many as the next argument says."""
         return self.take(int(self.one()))
 
+    def rest(self) -> list[Any]:
+        """All that is left."""
+        return self.take(len(self._args) - self._at)
+
     def runs(self) -> list[Run]:
         """As many runs as the next argument says."""
         return [Run(*self.take(RUN_FIELDS)) for _ in range(int(self.one()))]
@@ -103,12 +108,18 @@ class Reader:
     def pulse(self) -> Pulse:
         """One child of a `beat`."""
         worker, seq, *_ = self.take(7)
-        self.counted()
+        queues = queues_of(self.counted())
         entries = []
         for _ in range(int(self.one())):
             queue, job_id, execution, long = self.take(4)
             entries.append((Entry(queue, job_id, execution), bool(long)))
-        return Pulse(worker, int(seq), entries)
+        return Pulse(worker, int(seq), queues, entries)
+
+
+def queues_of(flat: Sequence[Any]) -> list[str]:
+    """The queues among the fields that a worker registers with."""
+    fields = dict(zip(flat[::2], flat[1::2], strict=True))
+    return str(fields["queues"]).split(",")
 
 
 def essence(answer: Any) -> Any:  # noqa: PLR0911 - one line a kind of answer

@@ -18,6 +18,9 @@ from msgqueue.store.steps import Arg, Step
 R = TypeVar("R")
 
 LUA: Final = Path(__file__).parent / "lua"
+#: Earlier deadlines were set by the server's own clock.
+EARLIEST: Final = 3_000_000_000_000
+TIMED: Final = b"table.remove(ARGV)"
 START: Final = 4_000_000_000  # Unix seconds, so far ahead that no server's own clock is there
 
 
@@ -99,11 +102,12 @@ class VirtualRedis:
     def run(self, step: Step[R]) -> R:
         """Execute a step."""
         mine = virtual_script(step.script.name, self._changes)
-        return self._link.call(Step(mine, step.keys, step.args, step.decode))
+        args = (*step.args, self.time.redis_ms) if TIMED in mine.text else step.args
+        return self._link.call(Step(mine, step.keys, args, step.decode))
 
     def tick(self) -> int:
-        """Redis hears what time it is, and lets keys expire; how many."""
-        gone: int = self._call(ADVANCE, self.time.redis_ms, START * 1000)
+        """Let expire what the time has passed; how many keys."""
+        gone: int = self._call(ADVANCE, self.time.redis_ms, EARLIEST)
         return gone
 
     def by_hand(self, command: Callable[[redis.Redis], Any]) -> Any:

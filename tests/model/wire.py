@@ -38,11 +38,16 @@ class Wire:
     Args:
         execute: has Redis carry out the step of a call.
         sent: is told of each call.
+
+    Attributes:
+        up: whether Redis can be reached.
+        calls: those under way.
+        count: how many there were.
     """
 
     def __init__(self, execute: Callable[[Call], Any], sent: Callable[[Call], None] | None) -> None:
         self._execute, self._sent = execute, sent
-        self._number = 0
+        self.count = 0
         self.up = True
         self.calls: list[Call] = []
 
@@ -50,8 +55,8 @@ class Wire:
         """A call goes out."""
         if not self.up:
             raise RedisUnavailable("the simulation", "it is down")
-        self._number += 1
-        call = Call(self._number, sender, step, link)
+        self.count += 1
+        call = Call(self.count, sender, step, link)
         self.calls.append(call)
         if self._sent is not None:
             self._sent(call)
@@ -65,7 +70,7 @@ class Wire:
             call.answer = error
         call.done = True
         if call.link is None:
-            self.calls.remove(call)
+            self.calls.remove(call)  # a copy, or nobody waits any more
 
     def answer(self, call: Call) -> None:
         """The answer reaches its sender."""
@@ -78,8 +83,15 @@ class Wire:
         if call.link is not None:
             call.link.broken = call.link.ready = True
             call.link = None
-        if not stray or call.done:
+        if (not stray or call.done) and call in self.calls:
             self.calls.remove(call)
+
+    def copy(self, call: Call) -> Call:
+        """A second copy of a call is under way, whose answer nobody waits for."""
+        self.count += 1
+        copy = Call(self.count, call.sender, call.step, None)
+        self.calls.append(copy)
+        return copy
 
     def drop(self, call: Call) -> None:
         """Its sender waits for it no longer; what is under way goes on."""

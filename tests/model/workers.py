@@ -29,6 +29,7 @@ from msgqueue.worker.process import ChildProcess, Exit
 from msgqueue.worker.shared import Context
 from msgqueue.worker.upkeep import Upkeep
 
+BRISK = 0.3  # seconds after waking a child in which a supervisor looks as often as the product's
 PATIENCE = 5.0  # seconds that a child waits for an answer
 
 
@@ -254,7 +255,8 @@ class Ward(ChildProcess):
     @property
     def child(self) -> Child:
         """The played process."""
-        return cast("Process", self._process).child
+        process: Any = self._process
+        return process.child  # type: ignore[no-any-return]  # a cast costs too much here
 
     def wake(self) -> None:
         """Ring the doorbell."""
@@ -266,9 +268,14 @@ class Ward(ChildProcess):
         self._killed = self.retired = True
         self.child.die()
 
+    def hear(self) -> bool:
+        """Look whether it rests."""
+        self.idle = self.child.idle and not self.child.woken
+        return self.idle
+
     def reap(self) -> bool:
         """Look whether it has ended."""
-        self.idle = self.child.idle and not self.child.woken
+        self.hear()
         if self.exit is None and not self.child.alive:
             self.exit = Exit(-9, None)
         return self.exit is not None
@@ -299,6 +306,7 @@ class Supervisor(Actor):
         self._stage, self._queues = stage, queues
         port: Any = Port(name, stage.wire)
         self._calls, self._upkeep_calls = Calls(port), Calls(port)
+        self._links = [cast("Link", calls._link) for calls in (self._calls, self._upkeep_calls)]
         context = cast("Context", Played(stage))
         self.fleet = Fleet(
             context,
@@ -312,13 +320,14 @@ class Supervisor(Actor):
         self._heart = Heart(self._calls, lambda: self.fleet.children, self.fleet.stop)
         self.upkeep = Upkeep(self._upkeep_calls, queues, name)
         self.inbox: deque[str] = deque()
-        self._beat_at = self._look_at = 0.0
+        self._beat_at = self._look_at = self._brisk_until = 0.0
         self.draining_at: float | None = None
 
     @property
     def wards(self) -> list[Ward]:
         """Its children, living or not settled."""
-        return cast("list[Ward]", self.fleet.children)
+        wards: Any = self.fleet.children
+        return wards  # type: ignore[no-any-return]  # a cast costs too much here
 
     def die(self) -> None:
         """The process is gone; its children notice."""
@@ -348,13 +357,12 @@ class Supervisor(Actor):
         return self.draining_at is not None and not self.fleet.children
 
     def _heard(self) -> bool:
-        links = [cast("Link", calls._link) for calls in (self._calls, self._upkeep_calls)]
-        return (
-            any(link.ready for link in links)
-            or bool(self.inbox)
-            or any(ward.exit is None and not ward.child.alive for ward in self.wards)
-            or (self._can_wake() and self._stage.has_work(self._queues))
-        )
+        if any(link.ready for link in self._links) or self.inbox:
+            return True
+        return self._someone_died() or (self._can_wake() and self._stage.has_work(self._queues))
+
+    def _someone_died(self) -> bool:
+        return any(ward.exit is None and not ward.child.alive for ward in self.wards)
 
     def _can_wake(self) -> bool:
         return any(w.child.idle and not w.child.woken and w.child.alive for w in self.wards)
@@ -370,13 +378,13 @@ class Supervisor(Actor):
         )
 
     def _hear(self) -> None:
-        for calls in (self._calls, self._upkeep_calls):
-            if cast("Link", calls._link).ready:
+        for calls, link in zip((self._calls, self._upkeep_calls), self._links, strict=True):
+            if link.ready:
                 calls.receive()
         while self.inbox:
             job_id = self.inbox.popleft()
             self._calls.ask(partial(steps.stop, job_id), self._stop)
-        if any(ward.exit is None and not ward.child.alive for ward in self.wards):
+        if self._someone_died():
             self._look_at = 0.0
 
     def _stop(self, entry: steps.Entry | None) -> None:
@@ -391,17 +399,20 @@ class Supervisor(Actor):
         if self.clock() >= self._look_at:
             self._look()
         if self._can_wake() and self._stage.has_work(self._queues):
-            for ward in self.fleet.living:
-                ward.reap()
+            for ward in self.wards:
+                ward.hear()
             self.fleet.wake(1)
+            self._look_at = min(self._look_at, self.clock() + watch.EVERY)
+            self._brisk_until = self.clock() + BRISK
         for calls in (self._calls, self._upkeep_calls):
             calls.go()
         self.upkeep.go()
 
     def _look(self) -> None:
         self.fleet.reap()
-        busy = self.fleet.look() or len(self.fleet.idle) < len(self.fleet.living)
-        self._look_at = self.clock() + (watch.EVERY if busy else LOOK_EVERY)
+        self.fleet.look()
+        brisk = self.clock() < self._brisk_until
+        self._look_at = self.clock() + (watch.EVERY if brisk else LOOK_EVERY / 2)
         grace = 2.0
         if self.draining_at is not None and self.clock() > self.draining_at + grace:
             self.fleet.end()

@@ -57,7 +57,7 @@ class World:
     Attributes:
         wire: the calls under way.
         time: the clocks.
-        actors: all that ever acted.
+        actors: all that act, and some that are dead.
         story: what happened, a line each.
     """
 
@@ -77,6 +77,7 @@ class World:
         self.story: list[str] = []
         self.supervisors: list[Supervisor] = []
         self.exempt: set[str] = set()
+        self.damaged: set[str] = set()
         self.deaf = False
         self.unsent: set[str] = set()  # whose calls do not reach Redis, for now
         self.unanswered: set[str] = set()  # whose answers do not come back, for now
@@ -102,9 +103,14 @@ class World:
         self.enter(supervisor)
         return supervisor
 
+    def replace(self) -> None:
+        """See to it that there is a supervisor that works."""
+        if not any(one.alive and one.draining_at is None for one in self.supervisors):
+            self.supervisor()
+
     def enter(self, actor: Actor) -> None:
         """An actor begins to act."""
-        self.actors.append(actor)
+        self.actors = [one for one in self.actors if one.alive] + [actor]
 
     @property
     def children(self) -> list[Child]:
@@ -178,8 +184,10 @@ class World:
 
     def _execute(self, call: Call) -> Any:
         step = call.step
-        self.model.tick(self.time.redis_ms)
-        foretold = self.model.apply(step.script.name, step.args) if self._foretelling else None
+        self._tick()
+        foretold = (
+            self.model.apply(step.script.name, step.keys, step.args) if self._foretelling else None
+        )
         answer = self.redis.run(step)
         found = essence(answer)
         self.tell(f"redis: {call}{'' if call.link else ' (stray)'}: {found}")
@@ -201,11 +209,31 @@ class World:
             if mine and supervisor.alive and not self.deaf:
                 supervisor.inbox.append(job_id)
 
+    def execute(self, call: Call) -> None:
+        """Redis carries a call out, if it still is under way."""
+        if call in self.wire.calls and self.wire.up:
+            self.wire.execute(call)
+
+    def answer(self, call: Call) -> None:
+        """The answer of a call comes back, if it still is under way."""
+        if call in self.wire.calls:
+            self.wire.answer(call)
+
     def advance(self, seconds: float) -> None:
         """Time goes on."""
         self.time.passed += math.ceil(round(seconds * 1000, 6))
-        self.redis.tick()
-        self.model.tick(self.time.redis_ms)
+        self._tick()
+
+    def _tick(self) -> None:
+        if self.model.tick(self.time.redis_ms):
+            self.redis.tick()
+
+    def jump(self, seconds: float) -> None:
+        """The clock of Redis's machine is set."""
+        self.tell(f"redis: the clock jumps by {seconds} s")
+        self.ledger.lossy = True
+        self.time.skew += round(seconds * 1000)
+        self._tick()
 
     def kill_machine(self, supervisor: Supervisor) -> None:
         """A machine is gone with all its processes."""
@@ -230,6 +258,7 @@ class World:
 
     def check(self) -> None:
         """All invariants, right now."""
+        self.redis.tick()
         snapshot, exempt = parse(self.redis.snapshot()), frozenset(self.exempt)
         invariants.check(snapshot, self.model, exempt)
         if self._foretelling:

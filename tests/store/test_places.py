@@ -6,9 +6,9 @@ import time
 import redis
 from rq import Queue
 from rq.serializers import JSONSerializer
-from tests.store.conftest import Child, Spec, error, now_text, ok, places, status
+from tests.store.conftest import Child, Spec, entry, error, now_text, ok, places, status
 
-from msgqueue.jobs import JobStatus
+from msgqueue.jobs import JobStatus, Retry
 from msgqueue.store import steps
 from msgqueue.store.run import Store
 from msgqueue.store.steps import Cancelled
@@ -110,3 +110,38 @@ def test_a_running_job_is_not_deleted(
     child.claim()
     assert store.run(steps.delete("a")) == "refused"
     assert status(client, "a") == b"started"
+
+
+def test_a_job_that_is_kept_for_ever_is_kept_when_cancelled(
+    store: Store, client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    store.run(steps.enqueue([spec("a", failure_ttl=-1), spec("b", failure_ttl=-1)]))
+    assert cancel(store, "b").status is JobStatus.CANCELED
+    [held] = child.claim()
+    cancel(store, "a")
+    store.run(steps.release([entry(held)], now_text()))
+    assert places(client, "a") == places(client, "b") == ["canceled"]
+    assert client.ttl("rq:job:a") == client.ttl("rq:job:b") == -1
+
+
+def test_a_cancelled_job_is_known_for_a_minute_at_least(
+    store: Store, client: redis.Redis, spec: Spec
+) -> None:
+    once = steps.enqueue([spec("a", failure_ttl=0)])
+    store.run(once)
+    cancel(store, "a")
+    assert [job.status for job in store.run(once)] == [JobStatus.CANCELED]
+    assert 0 < client.ttl("rq:job:a") <= 60
+
+
+def test_the_attempts_of_a_job_are_counted_on_when_it_is_retried(
+    store: Store, spec: Spec, child: Child
+) -> None:
+    store.run(steps.enqueue([spec("a", retry=Retry(1))]))
+    child.work(error(child.claim()[0]), claim=0)
+    child.work(error(child.claim()[0]), claim=0)
+    store.run(steps.requeue("a", now_text()))
+    stored = store.run(steps.read("a"))
+    assert stored is not None
+    assert stored.info.attempt == 2
+    assert [job.attempt for job in child.claim()] == [3]

@@ -17,7 +17,7 @@ from tests.store.conftest import (
     waiting,
 )
 
-from msgqueue.jobs import Retry
+from msgqueue.jobs import Outcome, Retry
 from msgqueue.store import steps
 from msgqueue.store.run import Store
 
@@ -175,3 +175,49 @@ def test_a_stop_of_a_former_run_means_nothing_for_the_next(
     client.hset("rq:job:a", "mq_stop", "0123456789ab.1")
     child.work(error(child.claim()[0]), claim=0)
     assert places(client, "a") == ["queue"]
+
+
+def test_a_returned_retry_of_a_run_asked_to_stop_is_a_stop(
+    store: Store, client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    store.run(steps.enqueue([spec("a")]))
+    [job] = child.claim()
+    store.run(steps.cancel("a", now_text()))
+    child.work(Outcome("default", "a", job.execution, "retry", b"3:0:0", 1.0, 2.0), claim=0)
+    assert places(client, "a") == ["failed"]
+    assert status(client, "a") == b"stopped"
+
+
+def test_a_stop_of_a_run_whose_job_was_deleted_leaves_nothing(
+    store: Store, client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    store.run(steps.enqueue([spec("a")]))
+    [job] = child.claim()
+    client.delete("rq:job:a")
+    child.settle(ended=(died(job, "stop"),))
+    assert not client.exists("rq:job:a")
+    assert places(client, "a") == []
+
+
+def test_a_drained_run_counts_as_one_that_went_back(store: Store, spec: Spec, child: Child) -> None:
+    store.run(steps.enqueue([spec("a")]))
+    assert child.settle(ended=(died(child.claim()[0], "drain"),)).requeued == 1
+
+
+def test_a_drained_run_that_was_asked_to_stop_is_stopped(
+    store: Store, client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    store.run(steps.enqueue([spec("a")]))
+    [job] = child.claim()
+    store.run(steps.cancel("a", now_text()))
+    child.settle(ended=(died(job, "drain"),))
+    assert status(client, "a") == b"stopped"
+
+
+def test_a_run_that_broke_its_limit_and_was_asked_to_stop_counts_as_failed(
+    store: Store, spec: Spec, child: Child
+) -> None:
+    store.run(steps.enqueue([spec("a", retry=Retry(3))]))
+    [job] = child.claim()
+    store.run(steps.cancel("a", now_text()))
+    assert child.settle(ended=(died(job, "timeout"),))[:2] == (0, 1)

@@ -257,3 +257,27 @@ def test_registries_are_trimmed_of_what_has_expired(
     client.zadd("rq:canceled:default", {"gone": 1.0})
     assert store.run(steps.trim("default")) == 2
     assert set(client.zrange("rq:finished:default", 0, -1)) == {b"a", b"kept"}
+
+
+def test_workers_and_damage_that_are_long_gone_are_trimmed(
+    store: Store, client: redis.Redis, child: Child
+) -> None:
+    client.sadd("rq:workers", "rq:worker:dead")
+    client.sadd("rq:workers:default", "rq:worker:dead")
+    client.zadd("msgqueue:damaged", {"long ago": 1.0, "now": time.time()})
+    assert store.run(steps.trim("default")) == 3
+    alive = f"rq:worker:{child.lane.worker}".encode()
+    assert client.smembers("rq:workers") == client.smembers("rq:workers:default") == {alive}
+    assert client.zrange("msgqueue:damaged", 0, -1) == [b"now"]
+
+
+def test_a_cancelled_job_that_expired_is_trimmed_behind_many_that_did_not(
+    store: Store, client: redis.Redis
+) -> None:
+    for number in range(150):
+        client.hset(f"rq:job:{number}", "status", "canceled")
+    client.zadd("rq:canceled:default", {**{str(n): n for n in range(150)}, "gone": 151.0})
+    for _ in range(200):
+        if store.run(steps.trim("default")):
+            break
+    assert client.zcard("rq:canceled:default") == 150

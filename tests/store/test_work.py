@@ -302,3 +302,25 @@ def test_counts_tell_every_place(store: Store, spec: Spec, child: Child) -> None
         JobStatus.FAILED: 1,
         JobStatus.CANCELED: 0,
     }
+
+
+def test_a_failure_is_known_for_a_minute_at_least(
+    store: Store, client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    once = steps.enqueue([spec("a", failure_ttl=0)])
+    store.run(once)
+    child.work(error(child.claim()[0]), claim=0)
+    assert [job.status for job in store.run(once)] == [JobStatus.FAILED]
+    assert 0 < client.ttl("rq:results:a") <= 60
+    assert 0 < client.ttl("rq:job:a") <= 60
+
+
+def test_an_enqueue_that_comes_late_finds_that_the_job_has_run_and_expired(
+    store: Store, client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    once = steps.enqueue([spec("a", result_ttl=1)])
+    store.run(once)
+    child.work(ok(child.claim()[0]), claim=0)
+    client.delete("rq:job:a", "rq:results:a")  # its second is over
+    assert [job.status for job in store.run(once)] == [JobStatus.FINISHED]
+    assert places(client, "a") == ["finished"]  # until it is trimmed

@@ -19,7 +19,7 @@ from msgqueue.jobs import (
     Outcome,
     StoredResult,
 )
-from msgqueue.settings import DEFAULT_FAILURE_TTL, DEFAULT_MAX_DELIVERIES, DEFAULT_TIMEOUT
+from msgqueue.settings import DEFAULT_MAX_DELIVERIES, DEFAULT_TIMEOUT
 from msgqueue.store import keys
 from msgqueue.store.codec import (
     INFO_FIELDS,
@@ -421,7 +421,7 @@ def cancel(job_id: str, now_text: str) -> Step[Cancelled]:
                 return Cancelled(JobStatus.CANCELED)
         return Cancelled(JobStatus(text(raw[1])))
 
-    return Step(script("cancel"), (), (job_id, now_text, DEFAULT_FAILURE_TTL), decode)
+    return Step(script("cancel"), (), (job_id, now_text), decode)
 
 
 def requeue(job_id: str, now_text: str) -> Step[JobStatus | None]:

@@ -1,7 +1,6 @@
 -- advance(now in ms, earliest)
--- Moves the time, and lets what it passed expire. A deadline before `earliest` was set by the server's
+-- Lets expire what the time has passed. A deadline before `earliest` was set by the server's
 -- own clock, through a plain command: it becomes one of the test's.
-redis.call('SET', 'test:now', ARGV[1])
 local now, gone = tonumber(ARGV[1]), 0
 for _, key in ipairs(redis.call('KEYS', '*')) do
   local deadline = redis.call('PEXPIRETIME', key)

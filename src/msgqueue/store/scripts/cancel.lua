@@ -1,7 +1,7 @@
--- cancel(id, now_text, failure_ttl)
+-- cancel(id, now_text)
 -- A job that waits is cancelled; one that was claimed is asked to stop.
 -- Answers {'canceled'}, {'stopping', queue, execution}, {'final', status} or {'missing'}.
--- uses: clock, places
+-- uses: clock, keeping, places
 local id = ARGV[1]
 local key = RQ .. 'job:' .. id
 local f = redis.call('HMGET', key, 'status', 'origin', 'mq_exec', 'worker_name', 'failure_ttl')
@@ -16,6 +16,6 @@ end
 take_out(id, f[2])
 redis.call('HSET', key, 'status', 'canceled', 'ended_at', ARGV[2])
 redis.call('HDEL', key, 'mq_deaths')
-redis.call('EXPIRE', key, tonumber(f[5] or '') or ARGV[3])
+expire(key, failure_ttl(f[5]))
 redis.call('ZADD', RQ .. 'canceled:' .. f[2], score(now()), id)
 return {'canceled'}

@@ -4,7 +4,7 @@
 -- For a child that is at a long job: what it has ended is reported, and claimed jobs that surely did
 -- not begin go back to the front of their queues; nothing is counted.
 -- Answers how many went back.
--- uses: clock, wip, front, endings, damage
+-- uses: clock, wip, front, keeping, endings, damage
 redis.call('EXPIRE', MQ .. 'none', 1) -- first, so that full memory refuses none of what follows
 local time, at = now(), 4
 for _ = 1, tonumber(ARGV[3]) do

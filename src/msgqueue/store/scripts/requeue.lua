@@ -5,13 +5,14 @@
 -- uses: places
 local id = ARGV[1]
 local key = RQ .. 'job:' .. id
-local f = redis.call('HMGET', key, 'status', 'origin', 'mq_exec', 'data', 'enqueued_at')
+local f = redis.call('HMGET', key, 'status', 'origin', 'mq_exec', 'data', 'enqueued_at', 'started_at')
 if not f[1] or not f[2] or not f[4] then return {'missing'} end
 if f[1] == 'queued' and f[5] == ARGV[2] then return {'queued'} end
 if place_of(id, f) ~= 'final' then return {'refused', f[1]} end
 for _, registry in ipairs({'failed:', 'canceled:', 'finished:'}) do redis.call('ZREM', RQ .. registry .. f[2], id) end
 redis.call('HSET', key, 'status', 'queued', 'enqueued_at', ARGV[2], 'started_at', '', 'ended_at', '', 'worker_name', '')
-redis.call('HDEL', key, 'mq_exec', 'mq_deaths', 'mq_stop')
+redis.call('HDEL', key, 'mq_deaths', 'mq_stop') -- mq_exec stays: a claim sees by it that there were runs
+if f[6] and f[6] ~= '' then redis.call('HINCRBY', key, 'mq_retries', 1) end
 redis.call('PERSIST', key)
 redis.call('SADD', RQ .. 'queues', RQ .. 'queue:' .. f[2])
 redis.call('RPUSH', RQ .. 'queue:' .. f[2], id)

@@ -6,7 +6,7 @@
 -- what ran by its cause, and gives back what it held or had been handed without knowing.
 -- KEYS[1]  the worker's hash
 -- Answers {requeued, failed, refused member...}.
--- uses: clock, wip, front, endings, damage, workers
+-- uses: clock, wip, front, keeping, endings, damage, workers
 local worker_key, worker, lane, now_text, default_max = KEYS[1], ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local time = now()
 redis.call('EXPIRE', worker_key, 60) -- first, so that full memory refuses none of what follows
@@ -44,19 +44,17 @@ end
 
 local held = {}
 local function judge(run)
-  if run.how == 'death' then return die(run, true, default_max, run.value) end
-  if run.how == 'stop' then
-    if not owns(run.queue, run.id, run.execution) then return 'lost' end
-    redis.call('HSET', run.key, 'mq_stop', run.execution)
-    return die(run, true, default_max, run.value)
-  end
-  if run.how == 'drain' then
+  local job = look(run.key)
+  local asked = job.stop == run.execution
+  if run.how == 'drain' and not asked then
     held[#held + 1] = {run.queue, run.id, run.execution}
-    return 'requeued'
+    return ''
   end
-  local retries = look(run.key).retries_left > 0
-  local said = report(run, 'error', run.value) -- a limit: an ordinary error
-  return said ~= '' and said or retries and 'requeued' or 'failed'
+  if run.how == 'timeout' or run.how == 'memory' then -- a limit: an ordinary error
+    local said = report(run, 'error', run.value)
+    return said ~= '' and said or job.retries_left > 0 and not asked and 'requeued' or 'failed'
+  end
+  return die(run, true, default_max, run.value)
 end
 for _, run in ipairs(next_runs()) do
   local ok, said = pcall(judge, run)

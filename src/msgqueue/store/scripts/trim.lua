@@ -1,7 +1,8 @@
 -- trim(queue)
--- Drops from the registries of a queue the ids whose time is over, 1000 a registry and call.
+-- Drops from the registries of a queue the ids whose time is over, 1000 a registry and call; the
+-- workers of the queue whose hash has expired; and what was set aside long ago.
 -- Answers how many.
--- uses: clock
+-- uses: clock, wip, damage
 local queue, dropped = ARGV[1], 0
 for _, registry in ipairs({'finished:', 'failed:'}) do
   local key = RQ .. registry .. queue
@@ -9,9 +10,15 @@ for _, registry in ipairs({'finished:', 'failed:'}) do
   if #ids > 0 then dropped = dropped + redis.call('ZREM', key, unpack(ids)) end
 end
 local canceled = RQ .. 'canceled:' .. queue
-for _, id in ipairs(redis.call('ZRANGE', canceled, 0, 99)) do
+-- Its scores tell when they were cancelled, not when they expire: any of them may have.
+for _, id in ipairs(redis.call('ZRANDMEMBER', canceled, 100)) do
   if redis.call('EXISTS', RQ .. 'job:' .. id) == 0 then
     dropped = dropped + redis.call('ZREM', canceled, id)
   end
 end
-return dropped
+for _, key in ipairs({RQ .. 'workers', RQ .. 'workers:' .. queue}) do
+  for _, worker in ipairs(redis.call('SMEMBERS', key)) do
+    if redis.call('EXISTS', worker) == 0 then dropped = dropped + redis.call('SREM', key, worker) end
+  end
+end
+return dropped + redis.call('ZREMRANGEBYSCORE', MQ .. 'damaged', '-inf', score(now() - DAMAGED_TTL))

@@ -4,7 +4,7 @@
 -- KEYS[1]  the worker's hash: `death` closes the lane, `mq_seq` is its last call, `mq_reply` the answer
 -- Answers {state, #refused, refused member..., {queue, id, execution, data, timeout, enqueued_at,
 --   of ours, number_of_retries, mq_retries, mq_deaths}...}; state: '', 'missing', 'dead', 'old'.
--- uses: clock, wip, front, endings, damage
+-- uses: clock, wip, front, keeping, endings, damage
 local worker_key, worker, seq, lane = KEYS[1], ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local count, now_text = tonumber(ARGV[4]), ARGV[5]
 

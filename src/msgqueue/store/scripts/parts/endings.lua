@@ -3,14 +3,11 @@
 --   alone: nobody depends on it; nil where that is not known
 -- job: what `look` reads of its hash
 
-local DEFAULT_RESULT_TTL = 500
-local DEFAULT_FAILURE_TTL = 31536000
-
 local function look(key)
   local f = redis.call('HMGET', key, 'status', 'created_at', 'result_ttl', 'failure_ttl', 'mq_stop',
     'retries_left', 'mq_deaths', 'mq_max', 'enqueued_at')
   return {
-    status = f[1], created_at = f[2], result_ttl = f[3], failure_ttl = tonumber(f[4] or ''), stop = f[5],
+    status = f[1], created_at = f[2], result_ttl = f[3], failure_ttl = f[4], stop = f[5],
     retries_left = tonumber(f[6] or '') or 0, deaths = tonumber(f[7] or '') or 0, max = tonumber(f[8] or ''),
     enqueued_at = f[9] or '',
   }
@@ -54,31 +51,26 @@ end
 
 -- Keeps a job that is final for ttl seconds: -1 for ever, in the registry of its queue.
 local function keep(registry, run, ttl)
-  if ttl < 0 then
-    redis.call('PERSIST', run.key)
-  else
-    redis.call('EXPIRE', run.key, ttl)
-  end
+  expire(run.key, ttl)
   put_later(RQ .. registry .. run.queue, ttl < 0 and '+inf' or score(run.now + ttl), run.id)
 end
 
 local function succeed(run, job, value)
   local ttl = tonumber(job.result_ttl or '') or DEFAULT_RESULT_TTL
   local dependents = hand_over(run, ttl)
+  if ttl >= 0 and ttl < FLOOR then redis.call('SET', MQ .. 'done:' .. run.id, job.created_at, 'EX', FLOOR) end
   if ttl == 0 and not dependents then
-    redis.call('DEL', run.key, RQ .. 'job::' .. run.id .. ':dependencies')
-    -- A copy of its enqueue that comes late must find that it has run.
-    redis.call('SET', MQ .. 'done:' .. run.id, job.created_at, 'EX', 60)
+    redis.call('DEL', run.key, RQ .. 'job::' .. run.id .. ':dependencies', RQ .. 'results:' .. run.id)
     return
   end
   if job.deaths then redis.call('HDEL', run.key, 'mq_deaths') end
   redis.call('HSET', run.key, 'status', 'finished', 'started_at', run.started_text, 'ended_at', run.ended_text)
   if ttl ~= 0 then add_result(run, ttl, 1, 'return_value', value) end
-  keep('finished:', run, ttl == 0 and 60 or ttl)
+  keep('finished:', run, ttl == 0 and FLOOR or ttl)
 end
 
 local function fail(run, job, kind, status, field, value)
-  local ttl = job.failure_ttl or DEFAULT_FAILURE_TTL
+  local ttl = failure_ttl(job.failure_ttl)
   redis.call('HDEL', run.key, 'mq_deaths')
   redis.call('HSET', run.key, 'status', status, 'ended_at', run.ended_text)
   if run.started_text ~= '' then redis.call('HSET', run.key, 'started_at', run.started_text) end
@@ -89,8 +81,8 @@ end
 
 local function cancel_ended(run, job)
   redis.call('HDEL', run.key, 'mq_deaths')
-  redis.call('HSET', run.key, 'status', 'canceled', 'ended_at', run.ended_text)
-  redis.call('EXPIRE', run.key, job.failure_ttl or DEFAULT_FAILURE_TTL)
+  redis.call('HSET', run.key, 'status', 'canceled', 'started_at', '', 'ended_at', run.ended_text)
+  expire(run.key, failure_ttl(job.failure_ttl))
   redis.call('ZADD', RQ .. 'canceled:' .. run.queue, score(run.now), run.id)
 end
 
@@ -126,13 +118,14 @@ local function err(run, job, trace)
   run_again(run, interval, redis.call('HGET', key, 'enqueue_at_front_on_retry') == '1')
 end
 
--- The task returned rq's Retry: value is <max>:<interval>:<front>.
+-- The task returned rq's Retry: value is <max>:<interval>:<front>. A stop wins here, too.
 local function returned_retry(run, job, value)
+  if job.stop == run.execution then return fail(run, job, 3, 'stopped', '', '') end
   local key = run.key
   local max, interval, front = string.match(value, '^(%d+):(%d+):(%d)')
   local done = tonumber(redis.call('HGET', key, 'number_of_retries') or '') or 0
   if done >= tonumber(max) then return fail(run, job, 5, 'failed', '', '') end
-  add_result(run, job.failure_ttl or DEFAULT_FAILURE_TTL, 4, '', '')
+  add_result(run, failure_ttl(job.failure_ttl), 4, '', '')
   redis.call('HSET', key, 'number_of_retries', done + 1)
   run_again(run, tonumber(interval), front == '1')
 end
@@ -170,7 +163,7 @@ local function die(run, began, default_max, reason)
   local answer
   if is_gone(job) then
     answer = 'gone'
-  elseif job.stop == run.execution then
+  elseif job.stop == run.execution or run.how == 'stop' then
     answer = began and 'stopped' or 'canceled'
     if began then fail(run, job, 3, 'stopped', 'exc_string', reason) else cancel_ended(run, job) end
   elseif (job.max or default_max) == 1 then

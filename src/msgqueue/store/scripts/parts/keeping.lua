@@ -1,0 +1,16 @@
+-- For how long jobs are kept that are final.
+
+local DEFAULT_RESULT_TTL = 500
+local DEFAULT_FAILURE_TTL = 31536000
+local FLOOR = 60 -- seconds for which an id is known at least: a copy of its enqueue may come late
+
+-- Of a job that failed or was cancelled; -1 is for ever. text: its field failure_ttl
+local function failure_ttl(text)
+  local ttl = tonumber(text or '') or DEFAULT_FAILURE_TTL
+  return ttl < 0 and -1 or math.max(ttl, FLOOR)
+end
+
+local function expire(key, ttl)
+  if ttl < 0 then return redis.call('PERSIST', key) end
+  redis.call('EXPIRE', key, ttl)
+end
