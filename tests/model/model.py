@@ -229,10 +229,6 @@ class Model:
             self.crews.setdefault(queue, set()).add(worker)
         return lane
 
-    def unregister(self, _args: Reader) -> bool:
-        """Nobody in the tests calls it."""
-        raise NotImplementedError
-
     def work(self, args: Reader) -> tuple[str, list[str], list[tuple[str, str, str, int]]]:
         """A child reports, and claims."""
         worker, seq, lane_id, count, _text = args.take(5)

@@ -14,6 +14,7 @@ from tests.store.conftest import Spec
 from msgqueue.connection import Source
 from msgqueue.embedded import EmbeddedServer
 from msgqueue.errors import QueueFull, RedisRefused, RedisUnavailable
+from msgqueue.jobs import JobStatus
 from msgqueue.store import operations, steps
 from msgqueue.store.run import AsyncStore, Link, Store, failure
 
@@ -159,7 +160,9 @@ def test_threads_share_a_store(store: Store, client: redis.Redis, spec: Spec) ->
 @pytest.mark.anyio
 async def test_the_async_store_drives_the_same_operations(source: Source, spec: Spec) -> None:
     store = AsyncStore(source)
-    assert await store.drive(operations.enqueue_many([spec("a"), spec("b")])) == 2
+    await store.run(steps.enqueue([spec("a"), spec("b")]))
+    page = await store.drive(operations.jobs(["default"], JobStatus.QUEUED, 5))
+    assert [job.id for job in page.items] == ["b", "a"]
     counted = await asyncio.gather(*(store.run(steps.waiting(["default"])) for _ in range(20)))
     assert counted == [{"default": 2}] * 20
     await source.aclose()

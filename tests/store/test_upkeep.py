@@ -154,10 +154,8 @@ def test_rq_can_cancel_what_runs_for_long(
     assert not client.keys("rq:execution*")
 
 
-def test_a_worker_that_ended_in_order_is_listed_no_more(
-    store: Store, client: redis.Redis, child: Child
-) -> None:
-    store.run(steps.unregister(child.lane, now_text()))
+def test_a_worker_that_ended_in_order_is_listed_no_more(client: redis.Redis, child: Child) -> None:
+    child.settle()
     assert Worker.all(connection=client) == []
     assert 0 < client.ttl(f"rq:worker:{child.lane.worker}") <= 60
 

@@ -87,7 +87,10 @@ class EnqueueBody(_Model):
         description="Seconds the result is kept; 0 deletes the job at once, -1 keeps it for ever.",
     )
     failure_ttl: int | None = Field(
-        default=None, ge=-1, le=LONGEST, description="Seconds a failed job is kept."
+        default=None,
+        ge=-1,
+        le=LONGEST,
+        description="Seconds a failed or cancelled job is kept, 60 at least; -1 keeps it for ever.",
     )
     unique: bool = Field(
         default=False,

@@ -6,9 +6,6 @@ PREFIX: str = getattr(defaults, "RQ_KEY_PREFIX", "rq")  # rq 3 reads it from the
 RQ = f"{PREFIX}:"
 MQ = "msgqueue:" if PREFIX == "rq" else f"{PREFIX}:msgqueue:"
 
-QUEUES = f"{RQ}queues"
-WORKERS = f"{RQ}workers"
-
 
 def queue(name: str) -> str:
     """The list of ids that wait in a queue."""

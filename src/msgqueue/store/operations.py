@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from msgqueue.errors import InvalidOption
-from msgqueue.jobs import Enqueued, JobInfo, JobSpec, JobStatus, Page
+from msgqueue.jobs import JobInfo, JobSpec, JobStatus, Page
 from msgqueue.store import steps
 from msgqueue.store.steps import Row, Rows, Step
 
@@ -23,18 +23,6 @@ CHUNK_JOBS = 500
 CHUNK_BYTES = 1 << 20  # a larger call keeps Redis from others for too long
 MOST_A_PAGE = 1_000
 START: Anchor = ("", "")
-
-
-def enqueue_many(specs: Iterable[JobSpec]) -> Operation[int]:
-    """Enqueues any number of jobs, a bounded chunk at a time; how many were created.
-
-    A chunk is atomic, the whole is not. The same specs again enqueue nothing twice.
-    """
-    created = 0
-    for chunk in chunks(specs):
-        answers: tuple[Enqueued, ...] = yield steps.enqueue(chunk)
-        created += sum(answer.created for answer in answers)
-    return created
 
 
 def chunks(specs: Iterable[JobSpec]) -> Iterator[list[JobSpec]]:

@@ -294,11 +294,6 @@ def register(lane: Lane, worker: Worker, now_text: str) -> Step[bool]:
     return Step(script("register"), (keys.worker(lane.worker),), args, bool)
 
 
-def unregister(lane: Lane, now_text: str) -> Step[bool]:
-    """A child has ended in order, holding nothing."""
-    return Step(script("unregister"), (keys.worker(lane.worker),), (now_text,), bool)
-
-
 def release(
     entries: Sequence[Entry], now_text: str, outcomes: Sequence[Outcome] = (), worker: str = ""
 ) -> Step[int]:
