@@ -21,6 +21,7 @@ from msgqueue.observe import logs
 from msgqueue.queue import TaskQueue
 from msgqueue.settings import Settings
 from msgqueue.store import steps
+from msgqueue.worker import order
 from msgqueue.worker.supervisor import run
 
 app = typer.Typer(
@@ -62,7 +63,8 @@ def worker(
     reference: App,
     processes: Annotated[int, typer.Option("--processes", "-p", help="Child processes.")] = 1,
     queues: Annotated[
-        str | None, typer.Option(help="Only these queues, in this order: high,default")
+        str | None,
+        typer.Option(help="Only these, in this order: high,default; or weighted: high:5,default:1"),
     ] = None,
     concurrency: Annotated[int, typer.Option(help="Coroutines a process runs at once.")] = 100,
     burst: Annotated[bool, typer.Option("--burst", help="End when the queues are empty.")] = False,
@@ -70,11 +72,12 @@ def worker(
     """Run the jobs of a TaskQueue until SIGTERM or Ctrl-C."""
     settings = Settings.from_environment()
     logs.configure(settings.log_format, settings.log_level)
+    queue = apps.load(reference)
     raise typer.Exit(
         run(
-            apps.load(reference),
+            queue,
             processes=processes,
-            queues=[name.strip() for name in queues.split(",")] if queues else None,
+            queues=order.parse(queues, queue.names) if queues else None,
             concurrency=concurrency,
             burst=burst,
         )

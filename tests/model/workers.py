@@ -19,7 +19,7 @@ from msgqueue.worker import heart, watch
 from msgqueue.worker.calls import Calls
 from msgqueue.worker.child import DOUBT, Outfit
 from msgqueue.worker.exchange import BEGIN_WITHIN, Exchange, Held
-from msgqueue.worker.fleet import Fleet, Terms
+from msgqueue.worker.fleet import Fleet
 from msgqueue.worker.heart import Heart
 from msgqueue.worker.journal import SYNC, Begin, JournalWriter
 from msgqueue.worker.lifeline import AFTERWARDS
@@ -27,6 +27,7 @@ from msgqueue.worker.limits import SupervisorLost
 from msgqueue.worker.loop import LOOK_EVERY
 from msgqueue.worker.process import ChildProcess, Exit
 from msgqueue.worker.shared import Context
+from msgqueue.worker.terms import Terms
 from msgqueue.worker.upkeep import Upkeep
 
 BRISK = 0.3  # seconds after waking a child in which a supervisor looks as often as the product's
@@ -136,7 +137,7 @@ class Child(Actor):
             while not self._journal.draining and self.lost_at is None:
                 if self._jobs:
                     yield from self._step(self._jobs.popleft())
-                elif not (yield from self._call(self.outfit.queues, self.outfit.claim)):
+                elif not (yield from self._call(self.outfit.terms.queues, self.outfit.terms.claim)):
                     yield from self._rest()
             if self._exchange.pending:
                 yield from self._call((), 0)

@@ -27,10 +27,12 @@ from msgqueue.worker.execution import Call, Execution
 from msgqueue.worker.journal import SYNC, Begin, Journal, JournalWriter
 from msgqueue.worker.lifeline import Lifeline
 from msgqueue.worker.limits import SupervisorLost, TimeLimit
-from msgqueue.worker.pace import MOST, Pace
+from msgqueue.worker.order import order_of
+from msgqueue.worker.pace import Pace
 from msgqueue.worker.reference import Recipe
 from msgqueue.worker.rq_path import RqPath, show_current_job
 from msgqueue.worker.shared import clock
+from msgqueue.worker.terms import Terms
 
 DOUBT: Final = 0.1  # seconds between two looks whether a beat has confirmed a lease
 SET_ASIDE: Final = 1.0  # seconds for which a queue is not claimed from for a lane that is full
@@ -44,21 +46,17 @@ class Outfit:
 
     Attributes:
         lane: its lane, and its name as an rq worker.
-        queues: what it claims from, in order of priority.
+        terms: how it works.
         journal: shared with the supervisor.
         wake: the child's end of its doorbell.
         lifeline: nothing ever comes; it ends when the supervisor does.
-        claim: how many jobs it claims at once, at most.
-        concurrency: how many coroutines it runs at once.
     """
 
     lane: Lane
-    queues: tuple[str, ...]
+    terms: Terms
     journal: Journal
     wake: Connection
     lifeline: Connection
-    claim: int = MOST
-    concurrency: int = 100
 
 
 class Child:
@@ -73,7 +71,8 @@ class Child:
         self._exchange = Exchange(link, outfit.lane, self._journal, self._lifeline.over)
         self._execution = Execution(queue, self._limit)
         self._rq_path = RqPath(queue, self._limit)
-        self._pace = Pace(outfit.claim)
+        self._order = order_of(outfit.terms.queues, outfit.terms.weights)
+        self._pace = Pace(outfit.terms.claim)
         self._jobs: deque[tuple[Held, Call | None]] = deque()
         self._lane: AsyncLane | None = None
         self._busy = self._found = False
@@ -99,9 +98,11 @@ class Child:
     def _claim(self, count: int, *, for_async: bool) -> int:
         """Report and claim; each job goes to its lane. How many jobs came."""
         now = clock()
-        queues = [q for q in self._outfit.queues if self._full.get((q, not for_async), 0) <= now]
+        queues = [q for q in self._order.queues() if self._full.get((q, not for_async), 0) <= now]
         held = self._exchange.call(queues, count if queues else 0)
         self._wall = time.time() - clock()
+        if count:
+            self._order.note(queues, [one.job.queue for one in held])
         for one in held:
             self._hand(one, now)
         return len(held)
@@ -126,7 +127,7 @@ class Child:
                 self._execution,
                 self._exchange,
                 self._journal,
-                self._outfit.concurrency,
+                self._outfit.terms.concurrency,
                 self._doorbell,
                 self._claim_for_async,
             )

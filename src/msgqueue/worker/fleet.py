@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -19,21 +18,13 @@ from msgqueue.worker.identity import Identity
 from msgqueue.worker.journal import Record, State
 from msgqueue.worker.process import ChildProcess
 from msgqueue.worker.shared import Context, clock
+from msgqueue.worker.terms import Terms
 from msgqueue.worker.watch import Watch
 
 CRASHED: Final = 1.0  # seconds; a child that ends sooner than that has crashed at its start
 PAUSES: Final = (0.1, 10.0)  # seconds between two starts after such crashes, shortest and longest
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """How children work: see `Supervisor`."""
-
-    queues: tuple[str, ...]
-    claim: int
-    concurrency: int
 
 
 class Fleet:
@@ -93,9 +84,7 @@ class Fleet:
                 self._context,
                 self._queue,
                 self._identity,
-                self._terms.queues,
-                claim=self._terms.claim,
-                concurrency=self._terms.concurrency,
+                self._terms,
                 forget=self._forget_all,
             )
             self.children.append(child)

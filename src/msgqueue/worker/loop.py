@@ -17,11 +17,12 @@ from msgqueue.store.signals import Signal, Wakeup
 from msgqueue.worker import heart, watch
 from msgqueue.worker.calls import Calls
 from msgqueue.worker.extras import Extra, ExtraProcess
-from msgqueue.worker.fleet import Fleet, Terms
+from msgqueue.worker.fleet import Fleet
 from msgqueue.worker.heart import Heart
 from msgqueue.worker.os_signals import Signals
 from msgqueue.worker.process import ChildProcess
 from msgqueue.worker.shared import Context, clock
+from msgqueue.worker.terms import Terms
 from msgqueue.worker.upkeep import Upkeep
 
 LOOK_EVERY: Final = 1.0  # seconds between two looks at the queues, whatever was heard

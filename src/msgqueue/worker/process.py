@@ -18,6 +18,7 @@ from msgqueue.worker.identity import Identity
 from msgqueue.worker.journal import SYNC, Account, Journal, JournalReader, Record, State
 from msgqueue.worker.reference import Recipe
 from msgqueue.worker.shared import Context, clock
+from msgqueue.worker.terms import Terms
 
 Cause = Literal["death", "timeout", "memory", "stop", "drain"]
 LONG: Final = 1.0  # seconds after which a run is shown as rq shows its executions
@@ -56,15 +57,13 @@ class ChildProcess:
         context: Context,
         queue: TaskQueue,
         identity: Identity,
-        queues: tuple[str, ...],
+        terms: Terms,
         *,
-        claim: int,
-        concurrency: int,
         forget: Callable[[], None],
     ) -> None:
         lane_id = secrets.token_hex(6)
         self.lane = Lane(lane_id, identity.worker_name(lane_id))
-        self._identity, self._queues = identity, queues
+        self._identity, self._queues = identity, terms.queues
         self.idle = self.half_idle = self.retired = False
         self.exit: Exit | None = None
         self.returning: dict[str, Entry] = {}
@@ -76,9 +75,7 @@ class ChildProcess:
         self._reader = JournalReader(self._journal)
         self._wake, their_wake = context.Pipe()
         their_lifeline, self._lifeline = context.Pipe(duplex=False)
-        outfit = child.Outfit(
-            self.lane, queues, self._journal, their_wake, their_lifeline, claim, concurrency
-        )
+        outfit = child.Outfit(self.lane, terms, self._journal, their_wake, their_lifeline)
         self._process = self._process_of(context, queue, outfit, forget)
         self._process.start()
         their_wake.close()

@@ -5,7 +5,7 @@ import logging
 import multiprocessing
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, Self
 
 from msgqueue.errors import ConfigurationError, RedisUnavailable, UnknownQueue
@@ -13,12 +13,13 @@ from msgqueue.observe.logs import event
 from msgqueue.queue import TaskQueue
 from msgqueue.store import steps
 from msgqueue.worker.extras import Extra
-from msgqueue.worker.fleet import Terms
 from msgqueue.worker.loop import Loop, Plan
+from msgqueue.worker.order import check_weights
 from msgqueue.worker.os_signals import Signals
 from msgqueue.worker.owned import OwnedSupervisor
 from msgqueue.worker.pace import MOST
 from msgqueue.worker.shared import Context
+from msgqueue.worker.terms import Terms
 
 StartMethod = Literal["fork", "spawn"]
 
@@ -37,7 +38,9 @@ class Supervisor:
     Args:
         queue: whose jobs.
         processes: how many children; each runs one function, or many coroutines, at a time.
-        queues: only these of the TaskQueue's queues, in order of priority.
+        queues: only these of the TaskQueue's queues, in order of priority: a job is taken only
+            where none waits in a queue before. With weights, as in `{"high": 5, "default": 1}`,
+            each gives its share of what is taken, and none starves.
         concurrency: how many coroutines a child runs at once.
         claim: how many jobs a child claims at once, at most; 1 turns claims of many off.
         grace: seconds that running jobs get to end on SIGTERM before they go back to the queue.
@@ -55,7 +58,7 @@ class Supervisor:
         queue: TaskQueue,
         processes: int = 1,
         *,
-        queues: Sequence[str] | None = None,
+        queues: Sequence[str] | Mapping[str, int] | None = None,
         concurrency: int = 100,
         claim: int = MOST,
         grace: float = GRACE,
@@ -75,7 +78,7 @@ class Supervisor:
                 raise UnknownQueue(name, queue.names)
         self._options: dict[str, Any] = {
             "processes": processes,
-            "queues": list(queues or queue.names),
+            "queues": queues if isinstance(queues, Mapping) else list(queues or queue.names),
             "concurrency": concurrency,
             "claim": claim,
             "grace": grace,
@@ -83,7 +86,8 @@ class Supervisor:
             "start_method": start_method,
         }
         self._owned: OwnedSupervisor | None = None
-        terms = Terms(tuple(queues or queue.names), min(claim, MOST), concurrency)
+        weights = check_weights(queues) if isinstance(queues, Mapping) else None
+        terms = Terms(tuple(queues or queue.names), min(claim, MOST), concurrency, weights)
         self._plan = Plan(queue, terms, processes, grace, burst, extras)
         self._start_method = start_method
 
@@ -140,7 +144,7 @@ def run(
     queue: TaskQueue,
     *,
     processes: int = 1,
-    queues: Sequence[str] | None = None,
+    queues: Sequence[str] | Mapping[str, int] | None = None,
     concurrency: int = 100,
     burst: bool = False,
     extras: Sequence[Extra] = (),
