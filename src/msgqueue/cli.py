@@ -21,7 +21,7 @@ from msgqueue.observe import logs
 from msgqueue.queue import TaskQueue
 from msgqueue.settings import Settings
 from msgqueue.store import steps
-from msgqueue.worker import order
+from msgqueue.worker import order, scaling
 from msgqueue.worker.supervisor import run
 
 app = typer.Typer(
@@ -61,13 +61,18 @@ def _options(
 @app.command()
 def worker(
     reference: App,
-    processes: Annotated[int, typer.Option("--processes", "-p", help="Child processes.")] = 1,
+    processes: Annotated[
+        str, typer.Option("--processes", "-p", help="Child processes: 4; or by the load: 2-8")
+    ] = "1",
     queues: Annotated[
         str | None,
         typer.Option(help="Only these, in this order: high,default; or weighted: high:5,default:1"),
     ] = None,
     concurrency: Annotated[int, typer.Option(help="Coroutines a process runs at once.")] = 100,
     burst: Annotated[bool, typer.Option("--burst", help="End when the queues are empty.")] = False,
+    wait_target: Annotated[
+        float, typer.Option(help="Seconds a job may wait before a range brings more processes.")
+    ] = scaling.WAIT_TARGET,
 ) -> None:
     """Run the jobs of a TaskQueue until SIGTERM or Ctrl-C."""
     settings = Settings.from_environment()
@@ -76,10 +81,11 @@ def worker(
     raise typer.Exit(
         run(
             queue,
-            processes=processes,
+            processes=scaling.parse(processes),
             queues=order.parse(queues, queue.names) if queues else None,
             concurrency=concurrency,
             burst=burst,
+            wait_target=wait_target,
         )
     )
 

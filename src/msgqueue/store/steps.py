@@ -29,6 +29,7 @@ from msgqueue.store.codec import (
     job_info,
     pack_traceback,
     pack_value,
+    parse_time,
     stored_result,
     text,
     time_text,
@@ -465,6 +466,16 @@ def queues() -> Step[tuple[str, ...]]:
 def waiting(queues: Sequence[str]) -> Step[dict[str, int]]:
     """How many ids wait in each queue."""
     return Step(script("waiting"), (), queues, lambda raw: dict(zip(queues, raw, strict=True)))
+
+
+def oldest(queues: Sequence[str]) -> Step[float]:
+    """For how many seconds the job that waits longest at the head of these queues has waited."""
+
+    def decode(raw: list[bytes]) -> float:
+        enqueued = (parse_time(at) for at in raw[1:])
+        return max((float(raw[0]) - at.timestamp() for at in enqueued if at), default=0.0)
+
+    return Step(script("oldest"), (), queues, lambda raw: max(0.0, decode(raw)))
 
 
 def page(

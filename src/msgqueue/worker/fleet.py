@@ -188,6 +188,21 @@ class Fleet:
         states = State.RUNNING, State.STOPPING
         return sum(len(child.account().of(*states)) for child in self.living)
 
+    @property
+    def busy(self) -> int:
+        """How many children have something to do; those that are still starting have not."""
+        return sum(
+            not child.retired and not child.idle and child.account().answered > 0
+            for child in self.living
+        )
+
+    def retire_idle(self) -> None:
+        """End the children beyond what is wanted, as far as they have nothing to do."""
+        active = [child for child in self.living if not child.retired]
+        idle = [child for child in active if child.idle and not child.account().records]
+        for child in idle[: max(0, len(active) - self.wanted)]:
+            self.relieve(child, child.drain())
+
     def wake(self, count: int) -> int:
         """Wake so many idle children; how many there were."""
         idle = self.idle or [child for child in self.living if child.half_idle]

@@ -14,13 +14,15 @@ from msgqueue.observe.logs import event
 from msgqueue.queue import TaskQueue
 from msgqueue.store import steps
 from msgqueue.store.signals import Signal, Wakeup
-from msgqueue.worker import heart, watch
+from msgqueue.worker import heart, scaler, watch
 from msgqueue.worker.calls import Calls
 from msgqueue.worker.extras import Extra, ExtraProcess
 from msgqueue.worker.fleet import Fleet
 from msgqueue.worker.heart import Heart
 from msgqueue.worker.os_signals import Signals
 from msgqueue.worker.process import ChildProcess
+from msgqueue.worker.scaler import Scaler
+from msgqueue.worker.scaling import Bounds
 from msgqueue.worker.shared import Context, clock
 from msgqueue.worker.terms import Terms
 from msgqueue.worker.upkeep import Upkeep
@@ -28,6 +30,7 @@ from msgqueue.worker.upkeep import Upkeep
 LOOK_EVERY: Final = 1.0  # seconds between two looks at the queues, whatever was heard
 POLL_EVERY: Final = 0.02  # seconds, where the server tells of no changes
 AGAIN: Final = 0.001  # seconds that woken children get to claim before more are woken
+NEVER: Final = float("inf")
 GIVE_UP: Final = 5.0  # seconds after the grace time to settle in while Redis is away
 
 logger = logging.getLogger(__name__)
@@ -39,7 +42,7 @@ class Plan:
 
     queue: TaskQueue
     terms: Terms
-    processes: int
+    bounds: Bounds
     grace: float
     burst: bool
     extras: Sequence[Extra]
@@ -60,12 +63,13 @@ class Loop:
         self._heart = Heart(self._calls, lambda: self._fleet.children, self._fleet.stop)
         name = f"msgqueue.{socket.gethostname()}.{os.getpid()}"
         self._upkeep = Upkeep(self._upkeep_calls, plan.terms.queues, name)
-        self._fleet.wanted = plan.processes
+        self._scaler = Scaler(plan.bounds, plan.terms.queues, self._fleet, self._calls)
         self._extras: list[ExtraProcess] = []
         self._at: dict[Callable[[], None], float] = {
             self._beat: 0.0,
             self._look: 0.0,
             self._look_at_queues: 0.0,
+            self._scale: 0.0 if self._scaler.scales else NEVER,
         }
         self._waking = 1
         self._empty_handed = 0
@@ -120,6 +124,10 @@ class Loop:
             self._wakeup.arm()
         if self._plan.burst and self._fleet.at_rest:
             self._calls.ask(lambda: steps.waiting(self._plan.terms.queues), self._end_burst)
+
+    def _scale(self) -> None:
+        self._at[self._scale] = clock() + scaler.EVERY
+        self._scaler.look()
 
     def _end_burst(self, waiting: dict[str, int]) -> None:
         idle = len(self._fleet.idle) == len(self._fleet.living)
@@ -207,9 +215,8 @@ class Loop:
         elif heard.kind == "kill":
             child.kill_running()
         else:
-            self._fleet.wanted = max(0, self._fleet.wanted - 1)
             self._fleet.relieve(child, child.drain())
-            if self._fleet.wanted == 0:
+            if self._scaler.lower() == 0:
                 self._drain("rq's shutdown command received")
 
     def _stop(self, entry: steps.Entry | None) -> None:
@@ -225,7 +232,7 @@ class Loop:
         self._draining_at = clock()
         self._upkeep.leave()
         self._fleet.drain()
-        self._at[self._look] = 0.0
+        self._at |= {self._look: 0.0, self._scale: NEVER}
 
     def _over(self) -> bool:
         """Whether children and extras have ended, and their accounts are settled or given up."""

@@ -18,6 +18,7 @@ from msgqueue.worker.order import check_weights
 from msgqueue.worker.os_signals import Signals
 from msgqueue.worker.owned import OwnedSupervisor
 from msgqueue.worker.pace import MOST
+from msgqueue.worker.scaling import WAIT_TARGET, Processes, bounds_of
 from msgqueue.worker.shared import Context
 from msgqueue.worker.terms import Terms
 
@@ -38,6 +39,8 @@ class Supervisor:
     Args:
         queue: whose jobs.
         processes: how many children; each runs one function, or many coroutines, at a time.
+            A range, as in `(2, 8)`, follows the load: there are more while a job waits longer
+            than `wait_target`, and those that were not needed for 30 s go; never one that works.
         queues: only these of the TaskQueue's queues, in order of priority: a job is taken only
             where none waits in a queue before. With weights, as in `{"high": 5, "default": 1}`,
             each gives its share of what is taken, and none starves.
@@ -45,6 +48,7 @@ class Supervisor:
         claim: how many jobs a child claims at once, at most; 1 turns claims of many off.
         grace: seconds that running jobs get to end on SIGTERM before they go back to the queue.
         burst: end when the queues are empty.
+        wait_target: seconds that the oldest queued job may wait before a range brings more.
         start_method: `spawn` where the app's import starts threads; default `fork` on Linux.
         extras: further processes to start beside the children and to end after them.
 
@@ -56,18 +60,18 @@ class Supervisor:
     def __init__(
         self,
         queue: TaskQueue,
-        processes: int = 1,
+        processes: Processes = 1,
         *,
         queues: Sequence[str] | Mapping[str, int] | None = None,
         concurrency: int = 100,
         claim: int = MOST,
         grace: float = GRACE,
         burst: bool = False,
+        wait_target: float = WAIT_TARGET,
         start_method: StartMethod | None = None,
         extras: Sequence[Extra] = (),
     ) -> None:
         for name, number in (
-            ("processes", processes),
             ("concurrency", concurrency),
             ("claim", claim),
         ):
@@ -83,12 +87,14 @@ class Supervisor:
             "claim": claim,
             "grace": grace,
             "burst": burst,
+            "wait_target": wait_target,
             "start_method": start_method,
         }
         self._owned: OwnedSupervisor | None = None
         weights = check_weights(queues) if isinstance(queues, Mapping) else None
         terms = Terms(tuple(queues or queue.names), min(claim, MOST), concurrency, weights)
-        self._plan = Plan(queue, terms, processes, grace, burst, extras)
+        bounds = bounds_of(processes, wait_target)
+        self._plan = Plan(queue, terms, bounds, grace, burst, extras)
         self._start_method = start_method
 
     def run(self) -> int:
@@ -143,15 +149,22 @@ class Supervisor:
 def run(
     queue: TaskQueue,
     *,
-    processes: int = 1,
+    processes: Processes = 1,
     queues: Sequence[str] | Mapping[str, int] | None = None,
     concurrency: int = 100,
     burst: bool = False,
+    wait_target: float = WAIT_TARGET,
     extras: Sequence[Extra] = (),
 ) -> int:
     """Run a supervisor to its end, for our commands; the exit code."""
     supervisor = Supervisor(
-        queue, processes, queues=queues, concurrency=concurrency, burst=burst, extras=extras
+        queue,
+        processes,
+        queues=queues,
+        concurrency=concurrency,
+        burst=burst,
+        wait_target=wait_target,
+        extras=extras,
     )
     return supervisor.run()
 
