@@ -78,6 +78,6 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Our speed beside rq's, in one run; arguments go to `msgqueue bench`."""
+    """Our speed beside our peers', in one run; arguments go to `python -m benchmarks`."""
     _install(session, "-e", ".[embedded]")
-    session.run("msgqueue", "bench", *session.posargs)
+    session.run("python", "-m", "benchmarks", *session.posargs)

@@ -1,0 +1,56 @@
+"""A virtual environment for each contender, made once and used again."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks.roster import Contender
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def python_of(contender: Contender, folder: Path) -> Path:
+    """The interpreter of the contender's environment, which is made if it is not there."""
+    place = folder / contender.environment
+    python, note = place / "bin" / "python", place / "requirements.txt"
+    requirements = list(contender.requirements)
+    if contender.module == "msgqueue":
+        requirements += ["--editable", str(ROOT)]
+    wanted = "\n".join(requirements)
+    if not note.exists() or note.read_text() != wanted:
+        shutil.rmtree(place, ignore_errors=True)
+        _install(place, python, requirements)
+        note.write_text(wanted)  # last: it says that all went well
+    return python
+
+
+def versions(python: Path) -> str:
+    """What is installed there, one package a line."""
+    code = (
+        "from importlib.metadata import distributions as found;"
+        "print(*sorted(f'{d.name}=={d.version}' for d in found()), sep='\\n')"
+    )
+    return _run(str(python), "-c", code)
+
+
+def _install(place: Path, python: Path, requirements: list[str]) -> None:
+    if _usable_uv():
+        _run("uv", "venv", "--quiet", "--python", sys.executable, str(place))
+        _run("uv", "pip", "install", "--quiet", "--python", str(python), *requirements)
+    else:
+        _run(sys.executable, "-m", "venv", str(place))
+        _run(str(python), "-m", "pip", "install", "--quiet", *requirements)
+
+
+def _usable_uv() -> bool:
+    if shutil.which("uv") is None:
+        return False
+    return subprocess.run(["uv", "--version"], capture_output=True, check=False).returncode == 0
+
+
+def _run(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()[-2000:]}")
+    return done.stdout

@@ -1,0 +1,80 @@
+"""How fast waiting no-op jobs are run, and what a job costs the workers and Redis."""
+
+from dataclasses import dataclass
+
+from benchmarks.fleet import Fleet
+from benchmarks.measurements import Figure, Measurement
+from benchmarks.trial import STALLED_AFTER, Trial
+
+LEAST = 200
+"""Jobs that a drain has at least."""
+WARM, END = 0.2, 0.95
+"""The part of the jobs that counts: all processes have begun by then, and none has run out."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What was used up so far."""
+
+    jobs: int
+    workers: float
+    server: float
+    reads: int
+
+    @classmethod
+    def take(cls, trial: Trial, fleet: Fleet, jobs: int) -> "Sample":
+        """Look at everything at once."""
+        server, reads = trial.server.cpu(), trial.server.reads()
+        return cls(trial.stamps.begun(jobs), fleet.cpu(), server, reads)
+
+
+def drain(trial: Trial, processes: int) -> dict[str, float]:
+    """Enqueue the jobs, start the workers, and look at the middle of the run."""
+    rate = trial.contender.rate * processes / 2
+    jobs = max(int(rate * trial.effort.seconds), LEAST)
+    trial.clear()
+    trial.ask("in_bulk", task="noop", count=jobs)
+    with trial.workers(processes) as fleet:
+        first = _at(trial, fleet, jobs, WARM)
+        last = _at(trial, fleet, jobs, END)
+        trial.wait(lambda: trial.stamps.begun(jobs), jobs, STALLED_AFTER, fleet)
+    done = last.jobs - first.jobs
+    return {
+        "rate": rate_of(trial, jobs),
+        "workers": 1e6 * (last.workers - first.workers) / done,
+        "server": 1e6 * (last.server - first.server) / done,
+        "reads": (last.reads - first.reads) / done,
+    }
+
+
+def rate_of(trial: Trial, jobs: int) -> float:
+    """Jobs a second in the middle of the run, by the moments at which they began."""
+    starts = sorted(trial.stamps.starts[:jobs])
+    low, high = int(WARM * jobs), int(END * jobs)
+    return (high - low) / (starts[high] - starts[low])
+
+
+def _at(trial: Trial, fleet: Fleet, jobs: int, share: float) -> Sample:
+    trial.wait(lambda: trial.stamps.begun(jobs), int(share * jobs), STALLED_AFTER, fleet)
+    return Sample.take(trial, fleet, jobs)
+
+
+def _with_two(trial: Trial) -> dict[str, float]:
+    return {f"drain_{name}": value for name, value in drain(trial, 2).items()}
+
+
+def _with_one(trial: Trial) -> dict[str, float]:
+    return {"single_rate": drain(trial, 1)["rate"]}
+
+
+TWO = Measurement(
+    "drain",
+    (
+        Figure("drain_rate", "no-op jobs/s, 2 processes", "most"),
+        Figure("drain_workers", "worker CPU, us a job", "least"),
+        Figure("drain_server", "Redis CPU, us a job", "least"),
+        Figure("drain_reads", "round trips a job", "least", 2),
+    ),
+    _with_two,
+)
+ONE = Measurement("single", (Figure("single_rate", "no-op jobs/s, 1 process", "most"),), _with_one)

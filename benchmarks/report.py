@@ -1,0 +1,63 @@
+"""The one table: a line for each figure, a column for each contender."""
+
+from rich.table import Table
+
+from benchmarks.measurements import Figure, Measurement
+from benchmarks.record import Record
+from benchmarks.roster import Contender
+
+NONE = "-"
+
+
+def lines(record: Record) -> list[list[str]]:
+    """The table as text, headings first."""
+    contenders = record.contenders
+    head = ["", *(contender.name for contender in contenders), "ours / best peer"]
+    body = [
+        [
+            figure.title,
+            *(_cell(record, contender, measurement, figure) for contender in contenders),
+            _ratio(record, figure),
+        ]
+        for measurement in record.measurements
+        for figure in measurement.figures
+    ]
+    return [head, *body]
+
+
+def as_table(record: Record) -> Table:
+    """For a terminal."""
+    head, *body = lines(record)
+    table = Table(caption=", ".join(f"{k} {v}" for k, v in record.conditions.items()))
+    for number, name in enumerate(head):
+        table.add_column(name, justify="right" if number else "left", no_wrap=not number)
+    for row in body:
+        table.add_row(*row)
+    return table
+
+
+def as_markdown(record: Record) -> str:
+    """For the documentation."""
+    head, *body = lines(record)
+    rows = [head, ["---"] + ["---:"] * (len(head) - 1), *body]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def notes(record: Record) -> list[str]:
+    """What the table does not say: what each keeps, and who failed."""
+    kept = [f"{name} keeps {what}" for name, what in record.keeps.items()]
+    failed = [f"{name}, {what}: {fault}" for (name, what), fault in record.faults.items()]
+    return [*kept, *failed]
+
+
+def _cell(record: Record, contender: Contender, measurement: Measurement, figure: Figure) -> str:
+    middle = record.middle(contender, figure)
+    if middle is not None:
+        return f"{middle:,.{figure.digits}f}"
+    return "failed" if (contender.name, measurement.name) in record.faults else NONE
+
+
+def _ratio(record: Record, figure: Figure) -> str:
+    ours = next((one for one in record.contenders if not one.peer), None)
+    ratio = record.times_best_peer(ours, figure) if ours else None
+    return NONE if ratio is None else f"{ratio:.2f} x"

@@ -1,0 +1,92 @@
+"""The one server that all contenders are measured on, in a folder that goes away with it."""
+
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import redis
+
+START_WITHIN = 10.0
+PERSISTENCE = {"none": "no", "aof": "yes"}
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server; looking at it costs a command of its own each time."""
+
+    url: str
+    client: redis.Redis
+
+    def name(self) -> str:
+        """Its kind and version."""
+        info = self.client.info("server")
+        name = str(info.get("server_name", "redis"))
+        return f"{name.capitalize()} {info.get(f'{name}_version', info['redis_version'])}"
+
+    def clear(self) -> None:
+        """Empty it; the scripts stay loaded."""
+        self.client.flushall()
+
+    def cpu(self) -> float:
+        """Seconds of processor time that it has used."""
+        info = self.client.info("cpu")
+        return float(info["used_cpu_sys"]) + float(info["used_cpu_user"])
+
+    def memory(self) -> int:
+        """Bytes that it has allocated."""
+        return int(self.client.info("memory")["used_memory"])
+
+    def commands(self) -> int:
+        """Commands that it has done, of scripts too, ours not counted."""
+        return int(self.client.info("stats")["total_commands_processed"])
+
+    def reads(self) -> int:
+        """Reads from its clients: round trips, where each waits for its answer."""
+        return int(self.client.info("stats")["total_reads_processed"])
+
+
+@contextmanager
+def running(executable: str, persistence: str, folder: Path) -> Iterator[Server]:
+    """Start it on a free port of the loopback, and end it afterwards."""
+    port = _free_port()
+    process = subprocess.Popen(
+        [
+            *(executable, "--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder)),
+            *("--save", "", "--appendonly", PERSISTENCE[persistence]),
+            *("--appendfsync", "everysec", "--logfile", str(folder / "server.log")),
+        ],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    url = f"redis://127.0.0.1:{port}/0"
+    try:
+        with redis.Redis.from_url(url, socket_timeout=None) as client:
+            _wait_for(client)
+            yield Server(url, client)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+def _wait_for(client: redis.Redis) -> None:
+    until = time.monotonic() + START_WITHIN
+    while True:
+        try:
+            client.ping()
+        except redis.ConnectionError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.02)
+        else:
+            return

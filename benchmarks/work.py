@@ -1,0 +1,35 @@
+"""What the jobs of every contender do; imported by the workers of all of them."""
+
+import asyncio
+import os
+import time
+from pathlib import Path
+
+from benchmarks.stamps import Stamps
+
+URL = os.environ["BENCH_URL"]
+VARIANT = os.environ["BENCH_VARIANT"]
+
+_stamps = Stamps(Path(os.environ["BENCH_STAMPS"]))
+
+
+def noop(index: int, other: int) -> int:
+    """Do next to nothing with two small arguments."""
+    _stamps.began(index)
+    return other
+
+
+def hold(index: int, milliseconds: int) -> int:
+    """Keep the worker busy for so long."""
+    _stamps.began(index)
+    time.sleep(milliseconds / 1000)
+    _stamps.ended(index)
+    return milliseconds
+
+
+async def nap(index: int, milliseconds: int) -> int:
+    """Wait for so long, and let others of the same process work meanwhile."""
+    _stamps.began(index)
+    await asyncio.sleep(milliseconds / 1000)
+    _stamps.ended(index)
+    return milliseconds
