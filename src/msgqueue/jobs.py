@@ -197,11 +197,14 @@ class StoredResult:
     traceback: str = ""
 
 
+Kind = Literal["ok", "error", "retry", "repeat"]
+
+
 class Claimed(NamedTuple):
     """A job that a worker has taken under a lease, with the fields that running it needs.
 
     `rq_only` tells that its hash holds what rq alone understands (callbacks, webhooks, repeats,
-    groups, rate limits): it runs through `worker/rq_path.py`.
+    rate limits): it runs through `worker/rq_path.py`.
     """
 
     queue: str
@@ -219,8 +222,9 @@ class Outcome(NamedTuple):
 
     Attributes:
         queue, id, execution: which run.
-        kind: ok; error (the task raised, or broke a limit: Retry applies); retry (the task
-            returned rq's Retry: repeat without an error).
+        kind: ok; repeat (ok, of a job with rq's Repeat: it runs again); error (the task raised, or
+            broke a limit: Retry applies); retry (the task returned rq's Retry: run again without
+            an error).
         value: ok: the serialized return value, b"" for None. error: the traceback text in UTF-8.
             retry: b"<max>:<interval seconds>".
         started, ended: Unix seconds.
@@ -229,7 +233,7 @@ class Outcome(NamedTuple):
     queue: str
     id: str
     execution: str
-    kind: Literal["ok", "error", "retry"]
+    kind: Kind
     value: bytes
     started: float
     ended: float

@@ -217,10 +217,10 @@ class Model:
 
     def register(self, args: Reader) -> bool:
         """A lane opens."""
-        worker, seq, _text = args.take(3)
+        worker, _lane, _text = args.take(3)
         if worker in self.lanes:
             return False
-        self._open(worker, int(seq), queues_of(args.rest()))
+        self._open(worker, 0, queues_of(args.rest()))
         return True
 
     def _open(self, worker: str, seq: int, queues: Iterable[str]) -> Lane:

@@ -107,7 +107,7 @@ class Reader:
 
     def pulse(self) -> Pulse:
         """One child of a `beat`."""
-        worker, seq, *_ = self.take(7)
+        worker, _lane, seq, *_ = self.take(8)
         queues = queues_of(self.counted())
         entries = []
         for _ in range(int(self.one())):

@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 import pytest
 import redis
-from rq import Queue
 from rq.job import Job
 from rq.results import Result
 from rq.serializers import JSONSerializer
@@ -271,11 +270,6 @@ def test_a_report_under_full_memory_is_taken(
     finally:
         client.config_set("maxmemory", 0)
     assert places(client, "a") == ["finished"]
-
-
-def test_a_job_of_rq_is_told_apart(client: redis.Redis, child: Child) -> None:
-    Queue(connection=client, serializer=JSONSerializer).enqueue("operator.add", 1, 2)
-    assert [job.rq_only for job in child.claim()] == [True]
 
 
 def test_a_job_that_was_deleted_while_it_ran_leaves_nothing(

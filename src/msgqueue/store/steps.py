@@ -72,7 +72,7 @@ class Lane(NamedTuple):
     """One child, as a sender of one call at a time."""
 
     id: str  # 12 random hex digits
-    worker: str  # its rq worker name, which ends with the id
+    worker: str  # its rq worker name; a later lane may bear it when this one is closed
 
 
 class Entry(NamedTuple):
@@ -89,7 +89,11 @@ class Entry(NamedTuple):
 
 
 class Worker(NamedTuple):
-    """What rq shows of a worker."""
+    """What rq shows of a worker, and by which rules its jobs end.
+
+    `max_deliveries`: for jobs that plain rq enqueued; None for the default. `result_ttl`: seconds,
+    for jobs that say nothing of it; None for the default.
+    """
 
     queues: tuple[str, ...]
     pid: int
@@ -98,12 +102,17 @@ class Worker(NamedTuple):
     version: str
     python_version: str
     birth: str
+    max_deliveries: int | None = None
+    result_ttl: int | None = None
 
     def fields(self) -> list[Arg]:
         """The hash's fields, flat."""
         shown: list[Arg] = ["queues", ",".join(self.queues)]
         for name in ("birth", "pid", "hostname", "ip_address", "version", "python_version"):
             shown += (name, getattr(self, name))
+        for name, rule in (("mq_max", self.max_deliveries), ("mq_result_ttl", self.result_ttl)):
+            if rule is not None:
+                shown += (name, rule)
         return shown
 
 
@@ -261,7 +270,7 @@ def work(
 
 def _outcome(outcome: Outcome) -> tuple[Arg, ...]:
     queue, job_id, execution, kind, value, started, ended = outcome
-    if kind == "ok":
+    if kind in ("ok", "repeat"):
         value = pack_value(value)
     elif kind == "error":
         value = pack_traceback(value)
@@ -291,7 +300,7 @@ def _claimed(row: list[Any]) -> Claimed:
 
 def register(lane: Lane, worker: Worker, now_text: str) -> Step[bool]:
     """Shows a child as an rq worker and opens its lane."""
-    args: list[Arg] = [lane.worker, 0, now_text, *worker.fields(), "state", "idle"]
+    args: list[Arg] = [lane.worker, lane.id, now_text, *worker.fields(), "state", "idle"]
     return Step(script("register"), (keys.worker(lane.worker),), args, bool)
 
 
@@ -342,7 +351,7 @@ def beat(beats: Sequence[Beat], now_text: str) -> Step[tuple[Beaten, ...]]:
     for one in beats:
         fields = one.worker.fields()
         state = "busy" if one.current else "idle"
-        args += (one.lane.worker, one.seq, state, one.current, one.working_time)
+        args += (one.lane.worker, one.lane.id, one.seq, state, one.current, one.working_time)
         args += (one.succeeded, one.failed, len(fields), *fields, len(one.entries))
         for entry in one.entries:
             args += (*entry, int(entry.member in one.running))

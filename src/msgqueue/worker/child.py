@@ -5,14 +5,14 @@ import os
 import signal
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from types import FrameType
 from typing import Final
 
-from msgqueue.jobs import Claimed, Outcome
+from msgqueue.jobs import Claimed, Kind, Outcome
 from msgqueue.observe.faults import fault_point
 from msgqueue.observe.logs import event
 from msgqueue.queue import TaskQueue
@@ -35,6 +35,12 @@ from msgqueue.worker.shared import clock
 from msgqueue.worker.terms import Terms
 
 DOUBT: Final = 0.1  # seconds between two looks whether a beat has confirmed a lease
+TOLD: Final[Mapping[Kind, str]] = {
+    "ok": "job finished",
+    "error": "job failed",
+    "retry": "job asks to retry",
+    "repeat": "job finished, and repeats",
+}
 SET_ASIDE: Final = 1.0  # seconds for which a queue is not claimed from for a lane that is full
 
 logger = logging.getLogger(__name__)
@@ -203,7 +209,7 @@ class Child:
 def _tell(job: Claimed, call: Call | None, ending: Ending, seconds: float) -> None:
     event(
         logger,
-        {"ok": "job finished", "error": "job failed", "retry": "job asks to retry"}[ending.kind],
+        TOLD[ending.kind],
         level=logging.WARNING if ending.kind == "error" else logging.INFO,
         job=job.id,
         task=call.task.name if call else None,

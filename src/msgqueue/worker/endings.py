@@ -3,8 +3,9 @@
 import asyncio
 import traceback
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from msgqueue.jobs import Kind
 from msgqueue.tasks import Task
 
 TRACEBACK_ROOM: Final = 65_536  # characters; longer ones lose their middle
@@ -14,7 +15,7 @@ OWN_FILES: Final = (str(Path(__file__).parent), asyncio.timeouts.__file__)
 class Ending(NamedTuple):
     """How a run ended; the two fields of an Outcome that the run decides."""
 
-    kind: Literal["ok", "error", "retry"]
+    kind: Kind
     value: bytes
 
 

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from multiprocessing.synchronize import Lock
 from struct import Struct
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple, get_args
 
-from msgqueue.jobs import Claimed, Outcome
+from msgqueue.jobs import Claimed, Kind, Outcome
 from msgqueue.store.steps import Entry
 from msgqueue.worker.shared import Context, SharedMemory
 
@@ -40,7 +40,7 @@ RUN_AT: Final = 18
 END = Struct("<dBII")  # Unix time of the end, kind, where the value is and how long
 END_AT: Final = 43
 
-KINDS: Final[tuple[Literal["ok", "error", "retry"], ...]] = ("ok", "error", "retry")
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 SYNC: Final = 0
 ASYNC: Final = 1
 

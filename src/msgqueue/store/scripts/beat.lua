@@ -1,4 +1,4 @@
--- beat(now_text, {worker, seq, state, current, working_time, succeeded, failed, #fields, field, value, ...,
+-- beat(now_text, {worker, lane, seq, state, current, working_time, succeeded, failed, #fields, field, value, ...,
 --   #entries, {queue, id, execution, long}...}...)
 -- The supervisor keeps its children registered and what they hold leased.
 -- A child whose key is gone is registered again whole; one that was declared dead is left alone.
@@ -29,20 +29,21 @@ end
 
 local answer, at = {}, 2
 while at <= #ARGV do
-  local worker, fields = ARGV[at], tonumber(ARGV[at + 7])
+  local worker, lane, fields = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 8])
   local key = RQ .. 'worker:' .. worker
-  local state = redis.call('HMGET', key, 'mq_seq', 'death')
-  local said = {state[2] and 1 or 0, {}, {}}
-  if not state[2] then
-    if not state[1] then enter(key, ARGV[at + 1], now_text, {unpack(ARGV, at + 8, at + 7 + fields)}) end
-    redis.call('HSET', key, 'last_heartbeat', now_text, 'state', ARGV[at + 2], 'current_job', ARGV[at + 3],
-      'current_job_working_time', ARGV[at + 4], 'total_working_time', ARGV[at + 4],
-      'successful_job_count', ARGV[at + 5], 'failed_job_count', ARGV[at + 6])
-    if ARGV[at + 3] == '' then redis.call('HDEL', key, 'current_job') end
+  local state = redis.call('HMGET', key, 'mq_lane', 'death')
+  local closed = state[2] or (state[1] and state[1] ~= lane)
+  local said = {closed and 1 or 0, {}, {}}
+  if not closed then
+    if not state[1] then enter(key, lane, ARGV[at + 2], now_text, {unpack(ARGV, at + 9, at + 8 + fields)}) end
+    redis.call('HSET', key, 'last_heartbeat', now_text, 'state', ARGV[at + 3], 'current_job', ARGV[at + 4],
+      'current_job_working_time', ARGV[at + 5], 'total_working_time', ARGV[at + 5],
+      'successful_job_count', ARGV[at + 6], 'failed_job_count', ARGV[at + 7])
+    if ARGV[at + 4] == '' then redis.call('HDEL', key, 'current_job') end
     redis.call('EXPIRE', key, WORKER_TTL)
     redis.call('DEL', key .. ':executions')
   end
-  at = at + 8 + fields
+  at = at + 9 + fields
   local entries = tonumber(ARGV[at])
   for entry = at + 1, at + entries * 4, 4 do
     local queue, id, execution, long = ARGV[entry], ARGV[entry + 1], ARGV[entry + 2], ARGV[entry + 3] == '1'

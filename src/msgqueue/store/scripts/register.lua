@@ -1,7 +1,12 @@
--- register(worker, seq, now_text, field, value, ...)
--- Shows a child as an rq worker and opens its lane. A worker that is registered is left as it is.
+-- register(worker, lane, now_text, field, value, ...)
+-- Shows a child as an rq worker and opens its lane. A worker that is registered is left as it is,
+-- but a lane whose death was declared leaves its name to the next one.
 -- KEYS[1]  the worker's hash
 -- uses: clock, workers
-if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
-enter(KEYS[1], ARGV[2], ARGV[3], {unpack(ARGV, 4)})
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  local former = redis.call('HMGET', KEYS[1], 'mq_lane', 'death')
+  if not former[2] or former[1] == ARGV[2] then return 0 end
+  redis.call('DEL', KEYS[1])
+end
+enter(KEYS[1], ARGV[2], 0, ARGV[3], {unpack(ARGV, 4)})
 return 1

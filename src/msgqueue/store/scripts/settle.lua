@@ -6,15 +6,20 @@
 -- what ran by its cause, and gives back what it held or had been handed without knowing.
 -- KEYS[1]  the worker's hash
 -- Answers {requeued, failed, refused member...}.
--- uses: clock, wip, front, keeping, endings, damage, workers
+-- uses: clock, wip, front, keeping, dependents, endings, damage, workers
 local worker_key, worker, lane, now_text, default_max = KEYS[1], ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local time = now()
 redis.call('EXPIRE', worker_key, 60) -- first, so that full memory refuses none of what follows
 
 -- Closed before all else: a call of the dead child that is still under way is refused.
-local lane_state = redis.call('HMGET', worker_key, 'mq_seq', 'mq_reply')
-leave(worker_key, now_text)
+local lane_state = redis.call('HMGET', worker_key, 'mq_seq', 'mq_reply', 'mq_lane')
+if lane_state[3] and lane_state[3] ~= lane then
+  lane_state = {} -- a successor bears its name
+else
+  leave(worker_key, now_text)
+end
 
+DEFAULT_RESULT_TTL = result_ttl_of(worker)
 local at = 5
 local function next_runs()
   local runs, amount = {}, tonumber(ARGV[at])
@@ -71,6 +76,7 @@ if lane_state[1] then
     if kind == 'c' then held[#held + 1] = {queue, id, lane .. '.' .. lane_state[1]} end
   end
 end
+visit_ended(now_text)
 flush()
 answer[1] = answer[1] + give_back(held, now_text)
 flush()

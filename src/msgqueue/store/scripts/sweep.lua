@@ -4,7 +4,7 @@
 -- beat first.
 -- KEYS[1]  the upkeep lock
 -- Answers {state, requeued, failed, gone, more}; state '' or 'not leader', 'waiting'.
--- uses: clock, wip, front, keeping, endings, damage
+-- uses: clock, wip, front, keeping, dependents, endings, damage
 local OLD, HOLD, PAGE = 8, 4, 100
 local held = redis.call('HMGET', KEYS[1], 'token', 'since')
 if held[1] ~= ARGV[1] then return {'not leader', 0, 0, 0, 0} end

@@ -1,32 +1,46 @@
 -- work(worker, seq, lane, count, now_text, #queues, queue..., #outcomes,
 --      {queue, id, execution, kind, value, started, ended, started_text, ended_text}...)
 -- Reports what a child has ended and claims its next jobs, in one step.
--- KEYS[1]  the worker's hash: `death` closes the lane, `mq_seq` is its last call, `mq_reply` the answer
+-- KEYS[1]  the worker's hash: `death` or another `mq_lane` closes the lane, `mq_seq` is its last call,
+--   `mq_reply` the answer, `mq_max` the default of max_deliveries for plain rq's jobs
 -- Answers {state, #refused, refused member..., {queue, id, execution, data, timeout, enqueued_at,
---   of ours, number_of_retries, mq_retries, mq_deaths}...}; state: '', 'missing', 'dead', 'old'.
--- uses: clock, wip, front, keeping, endings, damage
+--   plain, number_of_retries, mq_retries, mq_deaths}...}; state: '', 'missing', 'dead', 'old'.
+-- uses: clock, wip, front, keeping, dependents, endings, damage
 local worker_key, worker, seq, lane = KEYS[1], ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local count, now_text = tonumber(ARGV[4]), ARGV[5]
 
-local lane_state = redis.call('HMGET', worker_key, 'mq_seq', 'death', 'mq_reply')
+local lane_state = redis.call('HMGET', worker_key, 'mq_seq', 'death', 'mq_reply', 'mq_lane', 'mq_max', 'mq_result_ttl')
 if lane_state[2] then return {'dead', 0} end
 if not lane_state[1] then return {'missing', 0} end
+if lane_state[4] ~= lane then return {'dead', 0} end
 if seq < tonumber(lane_state[1]) then return {'old', 0} end
 redis.call('EXPIRE', worker_key, 60) -- first, so that full memory refuses none of what follows
 
 local time = now()
 local execution = lane .. '.' .. seq
--- The first seven say whether and how it runs; the rest tell of former runs.
+local max_deliveries = lane_state[5]
+DEFAULT_RESULT_TTL = tonumber(lane_state[6] or '') or DEFAULT_RESULT_TTL
+-- The first seven say whether and how it runs; the rest tell of former runs, and of what rq alone
+-- understands.
 local WANTED = {'status', 'data', 'timeout', 'mq_task', 'enqueued_at', 'mq_exec', 'mq_max'}
-local FORMER = {'number_of_retries', 'mq_retries', 'mq_deaths'}
+local FORMER = {'number_of_retries', 'mq_retries', 'mq_deaths', 'success_callback_name', 'failure_callback_name',
+  'webhooks', 'repeats_left', 'rate_limit_key'}
 
 local function is_former(f) -- whether it may have run before
   return f[6] or not f[4]
 end
 
+local function is_plain(f, former)
+  if f[4] then return 1 end
+  for at = 4, #FORMER do
+    if former[at] and former[at] ~= '' and former[at] ~= '0' then return 0 end
+  end
+  return 1
+end
+
 local function claimed(queue, id, key, f, former)
   former = former or is_former(f) and redis.call('HMGET', key, unpack(FORMER)) or {}
-  return {queue, id, execution, f[2], f[3] or '', f[5] or '', f[4] and 1 or 0, former[1] or '', former[2] or '',
+  return {queue, id, execution, f[2], f[3] or '', f[5] or '', is_plain(f, former), former[1] or '', former[2] or '',
     former[3] or ''}
 end
 
@@ -91,6 +105,7 @@ if #runs > 0 then
       reply[#reply + 1] = 'r\n' .. name .. '\n'
     end
   end
+  visit_ended(now_text)
 end
 flush()
 
@@ -119,6 +134,7 @@ local function take(queue, id, taken)
   if f[3] and not tonumber(f[3]) then error('the timeout is no number') end
   redis.call('HSET', key, 'status', 'started', 'started_at', now_text, 'worker_name', worker,
     'mq_exec', execution, 'origin', queue)
+  if max_deliveries and not f[4] then redis.call('HSET', key, 'mq_max', max_deliveries) end
   if former then redis.call('PERSIST', key) end
   return verdict, claimed(queue, id, key, f, former or {})
 end

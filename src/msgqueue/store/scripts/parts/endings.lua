@@ -40,11 +40,12 @@ local function add_result(run, ttl, kind, field, value)
   if (type(restored) ~= 'table' or restored.err) and ttl > 0 then redis.call('EXPIRE', key, ttl) end
 end
 
--- Dependents wait for the handover; the parent's hash stays until then.
-local function hand_over(run, ttl)
+-- Dependents are looked at when the hash says how it ended; a hash that would go stays until then.
+local function mark_dependents(run, ttl)
   local waiting = run.key .. ':dependents'
   if run.alone or redis.call('EXISTS', waiting) == 0 then return false end
   redis.call('ZADD', MQ .. 'handover', score(run.now), run.id)
+  ended_parents[#ended_parents + 1] = run.id
   if ttl > 0 then redis.call('EXPIRE', waiting, math.max(ttl, 3600)) end
   return true
 end
@@ -57,7 +58,7 @@ end
 
 local function succeed(run, job, value)
   local ttl = tonumber(job.result_ttl or '') or DEFAULT_RESULT_TTL
-  local dependents = hand_over(run, ttl)
+  local dependents = mark_dependents(run, ttl)
   if ttl >= 0 and ttl < FLOOR then redis.call('SET', MQ .. 'done:' .. run.id, job.created_at, 'EX', FLOOR) end
   if ttl == 0 and not dependents then
     redis.call('DEL', run.key, RQ .. 'job::' .. run.id .. ':dependencies', RQ .. 'results:' .. run.id)
@@ -76,7 +77,7 @@ local function fail(run, job, kind, status, field, value)
   if run.started_text ~= '' then redis.call('HSET', run.key, 'started_at', run.started_text) end
   add_result(run, ttl, kind, field, value)
   keep('failed:', run, ttl)
-  hand_over(run, ttl)
+  mark_dependents(run, ttl)
 end
 
 local function cancel_ended(run, job)
@@ -97,6 +98,26 @@ local function run_again(run, interval, front)
   redis.call('HSET', key, 'status', 'queued', 'started_at', '', 'worker_name', '', 'enqueued_at', run.ended_text)
   redis.call(front and 'LPUSH' or 'RPUSH', RQ .. 'queue:' .. run.queue, run.id)
   redis.call('SADD', RQ .. 'queues', RQ .. 'queue:' .. run.queue)
+end
+
+-- rq's Repeat: a success that runs again; dependents follow the first one.
+local function repeat_run(run, job, value)
+  local key = run.key
+  local f = redis.call('HMGET', key, 'repeats_left', 'repeat_intervals')
+  local left = tonumber(f[1] or '') or 0
+  if left <= 0 then return succeed(run, job, value) end
+  local ttl = tonumber(job.result_ttl or '') or DEFAULT_RESULT_TTL
+  if ttl ~= 0 then add_result(run, ttl, 1, 'return_value', value) end
+  redis.call('HSET', key, 'status', 'finished', 'ended_at', run.ended_text, 'repeats_left', left - 1)
+  if redis.call('EXISTS', key .. ':dependents') == 1 then visit(run.id, run.ended_text) end
+  local ok, intervals = pcall(cjson.decode, f[2] or '[]')
+  if not ok or type(intervals) ~= 'table' then intervals = {} end
+  local interval = tonumber(intervals[1]) or 0
+  if #intervals > 1 then
+    table.remove(intervals, 1)
+    redis.call('HSET', key, 'repeat_intervals', cjson.encode(intervals))
+  end
+  run_again(run, interval, false)
 end
 
 -- rq's rule: the interval counted from the end of the list, the first one where the list is short.
@@ -140,6 +161,8 @@ local function record(run, kind, value)
     succeed(run, job, value)
   elseif kind == 'retry' then
     returned_retry(run, job, value)
+  elseif kind == 'repeat' then
+    repeat_run(run, job, value)
   else
     err(run, job, value)
   end

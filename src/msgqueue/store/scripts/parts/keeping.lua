@@ -10,6 +10,11 @@ local function failure_ttl(text)
   return ttl < 0 and -1 or math.max(ttl, FLOOR)
 end
 
+-- Of a job that says nothing of it: what its worker was started with.
+local function result_ttl_of(worker)
+  return tonumber(redis.call('HGET', RQ .. 'worker:' .. worker, 'mq_result_ttl') or '') or DEFAULT_RESULT_TTL
+end
+
 local function expire(key, ttl)
   if ttl < 0 then return redis.call('PERSIST', key) end
   redis.call('EXPIRE', key, ttl)

@@ -2,8 +2,8 @@
 
 local WORKER_TTL = 60
 
-local function enter(key, seq, now_text, fields) -- fields: name, value, ...
-  redis.call('HSET', key, 'mq_seq', seq, 'mq_reply', '', 'last_heartbeat', now_text, unpack(fields))
+local function enter(key, lane, seq, now_text, fields) -- fields: name, value, ...
+  redis.call('HSET', key, 'mq_lane', lane, 'mq_seq', seq, 'mq_reply', '', 'last_heartbeat', now_text, unpack(fields))
   redis.call('EXPIRE', key, WORKER_TTL)
   redis.call('SADD', RQ .. 'workers', key)
   for at = 1, #fields, 2 do

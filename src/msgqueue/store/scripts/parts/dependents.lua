@@ -1,0 +1,47 @@
+-- Dependents of jobs that have ended. Leaving rq:deferred is the fence; a mark in the zset
+-- msgqueue:handover stands until the last dependent of a job was looked at, so that a crash or a
+-- crowd of them leaves none behind: upkeep goes on.
+
+local DEPENDENTS = 100 -- queued a call
+local ended_parents, dependents_moved = {}, 0
+
+-- rq's rule: every parent finished, or failed where that is allowed; a parent that is gone counts as met.
+local function is_met(id, allow_failures)
+  for _, parent in ipairs(redis.call('SMEMBERS', RQ .. 'job::' .. id .. ':dependencies')) do
+    local status = redis.call('HGET', RQ .. 'job:' .. parent, 'status')
+    if status and status ~= 'finished' and not (allow_failures and status == 'failed') then return false end
+  end
+  return true
+end
+
+-- Whether the job waits no longer, for this parent or any other.
+local function hand_over(id, now_text)
+  local key = RQ .. 'job:' .. id
+  local f = redis.call('HMGET', key, 'origin', 'allow_dependency_failures', 'enqueue_at_front')
+  if not f[1] or not redis.call('ZSCORE', RQ .. 'deferred:' .. f[1], id) then return true end
+  if not is_met(id, f[2] == '1') then return false end
+  redis.call('ZREM', RQ .. 'deferred:' .. f[1], id)
+  redis.call('HSET', key, 'status', 'queued', 'enqueued_at', now_text)
+  redis.call(f[3] == '1' and 'LPUSH' or 'RPUSH', RQ .. 'queue:' .. f[1], id)
+  redis.call('SADD', RQ .. 'queues', RQ .. 'queue:' .. f[1])
+  dependents_moved = dependents_moved + 1
+  return true
+end
+
+-- A dependent that waits on stays in the set: its parent may be run once more.
+local function visit(parent, now_text)
+  local waiting = RQ .. 'job:' .. parent .. ':dependents'
+  for _, id in ipairs(redis.call('SMEMBERS', waiting)) do
+    if dependents_moved >= DEPENDENTS then return end
+    local ok, over = pcall(hand_over, id, now_text)
+    if not ok or over then redis.call('SREM', waiting, id) end
+  end
+  redis.call('ZREM', MQ .. 'handover', parent)
+end
+
+-- The parents that ended in this call, whose hashes say so by now.
+local function visit_ended(now_text)
+  for _, parent in ipairs(ended_parents) do
+    if not pcall(visit, parent, now_text) then redis.call('ZREM', MQ .. 'handover', parent) end
+  end
+end
