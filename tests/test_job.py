@@ -189,10 +189,11 @@ def test_a_status_that_nobody_writes_is_damaged(both: Both, client: redis.Redis)
 
 
 def test_a_job_that_waits_cannot_be_retried(both: Both) -> None:
-    job = charge.options(delay=60).enqueue(7, cents=5)
+    later, waiting = charge.options(delay=60).enqueue(7, cents=5), charge.enqueue(7, cents=5)
 
-    with pytest.raises(JobConflict, match=f"cannot retry job {job.id}: it is scheduled"):
-        both(job, "retry")
+    for job, status in ((later, "scheduled"), (waiting, "queued")):
+        with pytest.raises(JobConflict, match=f"cannot retry job {job.id}: it is {status}"):
+            both(job, "retry")
 
 
 def test_a_job_that_is_gone_is_told(both: Both, client: redis.Redis) -> None:

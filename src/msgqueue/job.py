@@ -18,7 +18,7 @@ from msgqueue.runner import Runner
 from msgqueue.store import steps
 from msgqueue.store.codec import error_of, time_text
 from msgqueue.store.operations import Operation
-from msgqueue.store.steps import Stored
+from msgqueue.store.steps import Requeued, Stored
 from msgqueue.store.waiting import Standing
 
 R = TypeVar("R")
@@ -166,8 +166,9 @@ class Job(Generic[R]):
         self.status = status
         return status
 
-    def _requeued(self, status: JobStatus | None) -> Self:
-        if self._left(status) is not JobStatus.QUEUED:
+    def _requeued(self, answer: Requeued) -> Self:
+        self._left(answer.status)
+        if not answer.done:
             raise JobConflict(self.id, "retry", self.status)
         return self
 

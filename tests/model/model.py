@@ -84,7 +84,8 @@ class Model:
         self.leases: dict[tuple[str, str], int] = {}  # (queue, member): last refresh
         self.lanes: dict[str, Lane] = {}
         self.done: dict[str, tuple[str, int]] = {}  # id: created, until
-        self.leader: tuple[str, int, int] | None = None  # token, since, expires
+        self.leader: tuple[str, int, int] | None = None  # token, since, until
+        self.asked = 0  # when anybody last asked to lead
         self.promoters: dict[str, tuple[str, int]] = {}  # queue: who, until
         self.known: set[str] = set()  # queues
         self.crews: dict[str, set[str]] = {}  # queue: the workers that rq lists
@@ -109,7 +110,7 @@ class Model:
         lanes = [worker for worker, lane in self.lanes.items() if lane.expires <= now]
         done = [name for name, (_, until) in self.done.items() if until <= now]
         promoters = [queue for queue, (_, until) in self.promoters.items() if until <= now]
-        led = self.leader is not None and self.leader[2] <= now
+        led = self.leader is not None and self.asked + LOCK <= now
         for names, table in (
             (jobs, self.jobs),
             (lanes, self.lanes),
@@ -182,24 +183,24 @@ class Model:
         self._cancelled(job)
         return "canceled", False
 
-    def requeue(self, args: Reader) -> str | None:
+    def requeue(self, args: Reader) -> tuple[str | None, bool]:
         """A final job runs once more."""
         name, text = args.take(2)
         job = self.jobs.get(name)
         if job is None:
-            return None
+            return None, False
         if job.status == "queued" and job.enqueued == text:
-            return "queued"
+            return "queued", True
         held = self._owns(Entry(job.queue, name, job.execution))
         if held or not job.final:
-            return job.status
+            return job.status, False
         job.runs_before += job.status != "canceled"
         job.status, job.enqueued, job.expires = "queued", text, None
         job.lives += 1
         job.stop = ""
         job.deaths = 0
         self._push(name)
-        return "queued"
+        return "queued", True
 
     def delete(self, args: Reader) -> str:
         """A job goes, unless it runs."""
@@ -447,9 +448,12 @@ class Model:
     def lead(self, args: Reader) -> bool:
         """Somebody wants to sweep."""
         token = args.one()
-        if self.leader and self.leader[0] != token and self.leader[2] - self.now <= LOCK:
+        if self.leader and self.asked > self.now:  # the clock went back
+            self.leader = None
+        self.asked = self.now
+        former, since, until = self.leader or (token, self.now, 0)
+        if former != token and self.now < until <= self.now + LOCK:
             return False
-        since = self.leader[1] if self.leader and self.leader[0] == token else self.now
         self.leader = token, min(since, self.now), self.now + LOCK
         return True
 

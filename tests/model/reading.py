@@ -10,6 +10,7 @@ from msgqueue.store.steps import (
     Cancelled,
     Entry,
     Promoted,
+    Requeued,
     Settled,
     Swept,
     Worked,
@@ -134,8 +135,8 @@ def essence(answer: Any) -> Any:  # noqa: PLR0911 - one line a kind of answer
             return state, requeued, failed, gone
         case Promoted(busy, moved, _):
             return busy, moved
-        case Cancelled(status, stopping):
-            return status and status.value, stopping
+        case Cancelled(status, flag) | Requeued(status, flag):
+            return status and status.value, flag
         case Entry():
             return answer
         case tuple():

@@ -1,4 +1,4 @@
-"""The fourteen stories of the protocol: each needs one rule, and is told once without that rule."""
+"""The stories of the protocol: each needs one rule, and is told once without that rule."""
 
 from collections.abc import Callable
 from typing import Final, NamedTuple
@@ -156,6 +156,19 @@ def an_outage(world: World) -> None:
     ensure(second.alive and len(world.tale("a").starts) == 1, "a living worker's job ran twice")
 
 
+def machines_that_never_live_long(world: World) -> None:
+    client, machine, _ = crew(world)
+    world.enqueue(client, world.spec("a", seconds=3))
+    world.settle(1)
+    for _ in range(3):
+        world.kill_machine(machine)
+        world.settle(1)
+        machine = world.supervisor()
+        world.settle(4)
+    ensure(len(world.tale("a").starts) > 1, "nobody lived long enough to sweep")
+    end_well(world, 40)
+
+
 def cancelled_once_claimed(world: World) -> None:
     client, _, [child] = crew(world)
     world.unanswered.add(child.name)
@@ -300,6 +313,10 @@ STORIES: Final = {
     ),
     "N8 a new leader waits for the beats of the living": Story(
         an_outage, (Change("sweep.lua", "HOLD, PAGE = 8, 4, 100", "HOLD, PAGE = 8, 0, 100"),)
+    ),
+    "N8 who leads after a death need not wait again": Story(
+        machines_that_never_live_long,
+        (Change("lead.lua", "tonumber(held[3] or '') or time, time)", "time, time)"),),
     ),
     "N9 cancel asks whoever holds the job": Story(
         cancelled_once_claimed,

@@ -124,6 +124,12 @@ def test_a_failed_job_is_retried(api: TestClient, hand: Hand) -> None:
     assert (answer.status_code, answer.json()) == (200, {"id": job_id, "status": "queued"})
 
 
+def test_a_job_that_waits_cannot_be_retried(api: TestClient) -> None:
+    answer = api.post(f"/v1/jobs/{enqueue(api)}/retry")
+
+    assert (answer.status_code, answer.json()["job_status"]) == (409, "queued")
+
+
 def test_a_job_that_runs_cannot_be_retried(api: TestClient, hand: Hand) -> None:
     job_id = enqueue(api)
     hand.work(1)

@@ -3,6 +3,7 @@
 import json
 import time
 
+import pytest
 import redis
 from rq import Queue
 from rq.serializers import JSONSerializer
@@ -11,7 +12,7 @@ from tests.store.conftest import Child, Spec, entry, error, now_text, ok, places
 from msgqueue.jobs import JobStatus, Retry
 from msgqueue.store import steps
 from msgqueue.store.run import Store
-from msgqueue.store.steps import Cancelled
+from msgqueue.store.steps import Cancelled, Requeued
 
 
 def cancel(store: Store, job_id: str) -> Cancelled:
@@ -79,19 +80,21 @@ def test_a_failed_job_runs_once_more(
     store.run(steps.enqueue([spec("a")]))
     child.work(error(child.claim()[0]), claim=0)
     step = steps.requeue("a", now_text())
-    assert store.run(step) is store.run(step) is JobStatus.QUEUED
+    assert store.run(step) == store.run(step) == Requeued(JobStatus.QUEUED, done=True)
     assert places(client, "a") == ["queue"]
     assert client.ttl("rq:job:a") == -1
 
 
 def test_a_job_that_waits_is_not_retried(store: Store, client: redis.Redis, spec: Spec) -> None:
-    store.run(steps.enqueue([spec("a", due=time.time() + 60)]))
-    assert store.run(steps.requeue("a", now_text())) is JobStatus.SCHEDULED
+    store.run(steps.enqueue([spec("a", due=time.time() + 60), spec("b")]))
+    assert store.run(steps.requeue("a", now_text())) == Requeued(JobStatus.SCHEDULED, done=False)
+    assert store.run(steps.requeue("b", now_text())) == Requeued(JobStatus.QUEUED, done=False)
     assert places(client, "a") == ["scheduled"]
+    assert places(client, "b") == ["queue"]
 
 
 def test_an_unknown_job_is_not_retried(store: Store) -> None:
-    assert store.run(steps.requeue("nobody", now_text())) is None
+    assert store.run(steps.requeue("nobody", now_text())).status is None
 
 
 def test_a_job_is_deleted_with_all_that_belongs_to_it(
@@ -145,3 +148,17 @@ def test_the_attempts_of_a_job_are_counted_on_when_it_is_retried(
     assert stored is not None
     assert stored.info.attempt == 2
     assert [job.attempt for job in child.claim()] == [3]
+
+
+@pytest.mark.parametrize("ttl", ["1e400", "nan", "60.5", "1e17", "soon", ""])
+def test_a_failure_ttl_that_makes_no_sense_does_not_keep_a_job_from_its_end(
+    store: Store, client: redis.Redis, spec: Spec, child: Child, ttl: str
+) -> None:
+    store.run(steps.enqueue([spec("a"), spec("b")]))
+    client.hset("rq:job:a", "failure_ttl", ttl)
+    client.hset("rq:job:b", "failure_ttl", ttl)
+    assert store.run(steps.cancel("a", now_text())).status == "canceled"
+    child.work(error(child.claim()[0]), claim=0)
+    assert [places(client, name) for name in "ab"] == [["canceled"], ["failed"]]
+    assert client.ttl("rq:job:a") >= 59
+    assert client.ttl("rq:job:b") >= 59

@@ -199,6 +199,13 @@ class Cancelled(NamedTuple):
     stopping: bool = False
 
 
+class Requeued(NamedTuple):
+    """What a retry met: `status` is None for an unknown job; `done` is whether it was queued."""
+
+    status: JobStatus | None
+    done: bool
+
+
 class Row(NamedTuple):
     """One job of a page, with what a further page needs to begin behind it."""
 
@@ -429,20 +436,19 @@ def cancel(job_id: str, now_text: str) -> Step[Cancelled]:
     return Step(script("cancel"), (), (job_id, now_text), decode)
 
 
-def requeue(job_id: str, now_text: str) -> Step[JobStatus | None]:
-    """Runs a final job once more: queued. Another status: refused. None: no such job."""
-    return Step(script("requeue"), (), (job_id, now_text), _status)
+def requeue(job_id: str, now_text: str) -> Step[Requeued]:
+    """Runs a final job once more; one that is not final is left as it is."""
+
+    def decode(raw: list[bytes]) -> Requeued:
+        word = text(raw[0])
+        return Requeued(None if word == "missing" else JobStatus(text(raw[-1])), word == "queued")
+
+    return Step(script("requeue"), (), (job_id, now_text), decode)
 
 
 def delete(job_id: str) -> Step[Literal["deleted", "refused", "missing"]]:
     """Removes a job that does not run, with all that belongs to it."""
     return Step(script("delete"), (), (job_id,), lambda raw: raw[0].decode())
-
-
-def _status(raw: list[bytes]) -> JobStatus | None:
-    if raw[0] == b"missing":
-        return None
-    return JobStatus(text(raw[-1]))
 
 
 def counts(queues: Sequence[str]) -> Step[dict[str, dict[JobStatus, int]]]:

@@ -2,6 +2,7 @@
 -- A job that waits is cancelled; one that was claimed is asked to stop.
 -- Answers {'canceled'}, {'stopping', queue, execution}, {'final', status} or {'missing'}.
 -- uses: clock, keeping, places
+redis.call('EXPIRE', MQ .. 'none', 1) -- first, so that full memory refuses none of what follows
 local id = ARGV[1]
 local key = RQ .. 'job:' .. id
 local f = redis.call('HMGET', key, 'status', 'origin', 'mq_exec', 'worker_name', 'failure_ttl')

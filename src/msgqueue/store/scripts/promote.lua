@@ -3,6 +3,7 @@
 -- scheduler holds it the queue is left to that one.
 -- Answers {state, moved, next due}; state '' or 'busy'; next due '' for none.
 -- uses: clock
+redis.call('EXPIRE', MQ .. 'none', 1) -- first, so that full memory refuses none of what follows
 local queue, holder, now_text = ARGV[1], ARGV[2], ARGV[3]
 local lock, zset = RQ .. 'scheduler-lock:' .. queue, RQ .. 'scheduled:' .. queue
 local owner = redis.call('GET', lock)

@@ -1,6 +1,7 @@
 -- stop(id)
 -- Asks for the end of the execution that a job has. Answers {queue, execution}, or nil if it has none.
 -- uses: wip
+redis.call('EXPIRE', MQ .. 'none', 1) -- first, so that full memory refuses none of what follows
 local f = redis.call('HMGET', RQ .. 'job:' .. ARGV[1], 'origin', 'mq_exec')
 if not f[1] or not f[2] or not owns(f[1], ARGV[1], f[2]) then return false end
 redis.call('HSET', RQ .. 'job:' .. ARGV[1], 'mq_stop', f[2])

@@ -2,12 +2,14 @@
 
 local DEFAULT_RESULT_TTL = 500
 local DEFAULT_FAILURE_TTL = 31536000
+local LONGEST = 3153600000 -- a hundred years; Redis refuses what overflows
 local FLOOR = 60 -- seconds for which an id is known at least: a copy of its enqueue may come late
 
 -- Of a job that failed or was cancelled; -1 is for ever. text: its field failure_ttl
 local function failure_ttl(text)
   local ttl = tonumber(text or '') or DEFAULT_FAILURE_TTL
-  return ttl < 0 and -1 or math.max(ttl, FLOOR)
+  if ttl ~= ttl then ttl = DEFAULT_FAILURE_TTL end -- NaN
+  return ttl < 0 and -1 or math.floor(math.min(math.max(ttl, FLOOR), LONGEST))
 end
 
 -- Of a job that says nothing of it: what its worker was started with.
