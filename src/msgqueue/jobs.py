@@ -89,37 +89,36 @@ class JobOptions:
     max_deliveries: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class JobSpec:
+class JobSpec(NamedTuple):
     """One job, ready to be enqueued: every default filled in, every argument encoded.
 
     Attributes:
         id: the job's id.
+        data: rq's serialized call `(path, None, args, kwargs)`, not compressed.
+        created_at: when the call was made.
         task: the registered task's name.
         queue: the queue's name.
-        data: rq's serialized call `(path, None, args, kwargs)`, not compressed.
         description, timeout, result_ttl, failure_ttl, retry, meta, max_deliveries: see JobOptions;
             `meta` already serialized, None for none.
-        due: Unix time (seconds) before which the job does not start; None for at once.
         front, unique: see JobOptions.
-        created_at: when the call was made.
+        due: Unix time (seconds) before which the job does not start; None for at once.
     """
 
     id: str
-    task: str
-    queue: str
     data: bytes
     description: str
-    timeout: int
     created_at: datetime
+    task: str
+    queue: str
+    timeout: int
     result_ttl: int | None = None
     failure_ttl: int | None = None
     retry: Retry | None = None
     meta: bytes | None = None
     max_deliveries: int | None = None
-    due: float | None = None
     front: bool = False
     unique: bool = False
+    due: float | None = None
 
 
 class Enqueued(NamedTuple):

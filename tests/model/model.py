@@ -150,7 +150,8 @@ class Model:
         if job is not None:
             self.leases.pop((job.queue, f"{new.id}:{job.execution}"), None)
         fields = new.fields
-        made = Job(new.queue, new.created, enqueued=fields.get("enqueued_at", ""))
+        later = isinstance(new.place, float)
+        made = Job(new.queue, new.created, enqueued="" if later else new.created)
         made.front = bool(fields.get("enqueue_at_front"))
         made.max = fields.get("mq_max")
         made.retries_left = fields.get("retries_left", 0)
@@ -159,9 +160,9 @@ class Model:
         made.failure_ttl = fields.get("failure_ttl", DEFAULT_FAILURE_TTL)
         self.jobs[new.id] = made
         self.known.add(new.queue)
-        if new.place == "at":
+        if isinstance(new.place, float):
             made.status = made.place = "scheduled"
-            made.due = round(float(new.due) * 1000)
+            made.due = round(new.place * 1000)
         else:
             self._push(new.id, front=new.place == "front")
         return new.id, True, made.status

@@ -18,12 +18,11 @@ from msgqueue.store.steps import (
 
 
 class New(NamedTuple):
-    """One job of an `enqueue`."""
+    """One job of an `enqueue`; `place` is "back", "front", or the time it is due."""
 
     id: str
     queue: str
-    place: str
-    due: float
+    place: str | float
     unique: bool
     created: str
     fields: dict[str, Any]
@@ -101,10 +100,10 @@ class Reader:
 
     def new(self) -> New:
         """One job of an `enqueue`."""
-        job_id, queue, place, due, unique, created, _ttl = self.take(7)
-        flat = self.counted()
+        job_id, queue, place, unique, created, _timeout, _task, _data, _description = self.take(9)
+        flat = self.take(2 * int(self.one()))
         fields = dict(zip(flat[::2], flat[1::2], strict=True))
-        return New(job_id, queue, place, due, bool(unique), created, fields)
+        return New(job_id, queue, place, bool(unique), created, fields)
 
     def pulse(self) -> Pulse:
         """One child of a `beat`."""

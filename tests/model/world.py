@@ -3,7 +3,6 @@
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
 from types import SimpleNamespace
@@ -169,7 +168,7 @@ class World:
             timeout=30,
             created_at=datetime.fromtimestamp(self.time.wall() + next(self._numbers) / 1e6, UTC),
         )
-        return replace(base, **changes)
+        return base._replace(**changes)
 
     def enqueue(self, client: Client, spec: JobSpec) -> None:
         """Have a job enqueued; once this is answered it is never to be lost."""

@@ -3,7 +3,6 @@
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
@@ -46,7 +45,7 @@ def spec() -> Spec:
             timeout=30,
             created_at=datetime.now(UTC),
         )
-        return replace(base, **changes)
+        return base._replace(**changes)
 
     return make
 

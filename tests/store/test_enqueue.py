@@ -1,7 +1,6 @@
 """Enqueueing: each job exactly once, in its place, as rq writes it."""
 
 import time
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,6 +11,7 @@ from rq.registry import ScheduledJobRegistry
 from rq.serializers import JSONSerializer
 from tests.store.conftest import Child, Spec, ok, waiting
 
+from msgqueue.errors import RedisRefused
 from msgqueue.jobs import Enqueued, JobStatus, Retry
 from msgqueue.store import operations, steps
 from msgqueue.store.run import Store
@@ -63,6 +63,46 @@ def test_an_id_that_is_alive_is_left_as_it_is(
     store.run(steps.enqueue([spec("a")]))
     assert store.run(steps.enqueue([spec("a")])) == (Enqueued("a", False, JobStatus.QUEUED),)
     assert waiting(client) == ["a"]
+
+
+def test_an_id_twice_in_one_call_is_one_job(store: Store, client: redis.Redis, spec: Spec) -> None:
+    once = spec("a")
+    again, other = once, spec("a", due=time.time() + 60)
+    assert store.run(steps.enqueue([once, spec("b"), again, other])) == (
+        Enqueued("a", True, JobStatus.QUEUED),
+        Enqueued("b", True, JobStatus.QUEUED),
+        Enqueued("a", True, JobStatus.QUEUED),
+        Enqueued("a", False, JobStatus.QUEUED),
+    )
+    assert waiting(client) == ["a", "b"]
+    assert not client.exists("rq:scheduled:default")
+
+
+def test_one_call_puts_each_job_into_its_own_place(
+    store: Store, client: redis.Redis, spec: Spec
+) -> None:
+    due = time.time() + 60
+    specs = [
+        spec("a"),
+        spec("b", front=True),
+        spec("c", due=due),
+        spec("d", queue="low"),
+        spec("e", front=True),
+        spec("f"),
+    ]
+    store.run(steps.enqueue(specs))
+    assert (waiting(client), waiting(client, "low")) == (["e", "b", "a", "f"], ["d"])
+    assert client.zrange("rq:scheduled:default", 0, -1) == [b"c"]
+    assert client.smembers("rq:queues") == {b"rq:queue:default", b"rq:queue:low"}
+
+
+def test_a_place_that_cannot_be_written_leaves_no_job_behind(
+    store: Store, client: redis.Redis, spec: Spec
+) -> None:
+    client.set("rq:queue:default", "no list")
+    with pytest.raises(RedisRefused, match="WRONGTYPE"):
+        store.run(steps.enqueue([spec("a"), spec("b")]))
+    assert client.keys() == [b"rq:queue:default"]
 
 
 def test_a_final_id_is_replaced(
@@ -141,5 +181,5 @@ def test_many_jobs_are_enqueued_in_bounded_chunks(
 
 
 def test_a_chunk_carries_a_mebibyte_at_most(spec: Spec) -> None:
-    specs = [replace(spec(), data=b"x" * 400_000) for _ in range(5)]
+    specs = [spec()._replace(data=b"x" * 400_000) for _ in range(5)]
     assert [len(chunk) for chunk in operations.chunks(specs)] == [2, 2, 1]

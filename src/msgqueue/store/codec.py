@@ -18,18 +18,6 @@ KINDS: Mapping[int, Kind] = {1: "ok", 2: "failed", 3: "stopped", 4: "retried", 5
 
 MOST_DIGITS = 10  # of a count; Python refuses to read more than some thousand
 
-#: Fields that rq writes even where they are empty.
-EMPTY = (
-    "success_callback_name",
-    "failure_callback_name",
-    "stopped_callback_name",
-    "started_at",
-    "ended_at",
-    "last_heartbeat",
-    "worker_name",
-    "group_id",
-)
-
 #: What a list shows of a job.
 INFO_FIELDS = (
     "status",
@@ -49,8 +37,8 @@ INFO_FIELDS = (
 
 
 def time_text(moment: datetime) -> str:
-    """A moment as rq writes it."""
-    return moment.astimezone(UTC).strftime(TIME_FORMAT)
+    """A moment as rq writes it; `strftime` costs four times as much."""
+    return f"{moment.astimezone(UTC).isoformat(timespec='microseconds')[:26]}Z"
 
 
 def unix_text(seconds: float) -> str:
@@ -75,19 +63,9 @@ def parse_time(raw: bytes | None) -> datetime | None:
         return None
 
 
-def job_fields(spec: JobSpec) -> list[str | bytes | int]:
-    """The hash of a new job: every field that rq writes, in a flat list of names and values.
-
-    `mq_task` marks a job of ours: it has none of what rq alone understands. What a claim reads
-    comes first, where Redis finds it soonest.
-    """
-    created = time_text(spec.created_at)
-    fields: list[str | bytes | int] = [
-        *("status", JobStatus.QUEUED.value if spec.due is None else JobStatus.SCHEDULED.value),
-        *("timeout", spec.timeout, "mq_task", spec.task, "created_at", created),
-    ]
-    if spec.due is None:
-        fields += ("enqueued_at", created)
+def rare_fields(spec: JobSpec) -> list[str | bytes | int]:
+    """What only some jobs have in their hash beside what `enqueue.lua` writes, flat."""
+    fields: list[str | bytes | int] = []
     for name, value in (
         ("result_ttl", spec.result_ttl),
         ("failure_ttl", spec.failure_ttl),
@@ -96,9 +74,6 @@ def job_fields(spec: JobSpec) -> list[str | bytes | int]:
     ):
         if value is not None:
             fields += (name, value)
-    fields += ("data", spec.data, "origin", spec.queue, "description", spec.description)
-    for name in EMPTY:
-        fields += (name, "")
     if spec.front:
         fields += ("enqueue_at_front", 1)
     if spec.retry is not None:

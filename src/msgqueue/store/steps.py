@@ -5,7 +5,6 @@ script's file says what it reads, decides and writes.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from msgqueue.errors import DamagedJob
@@ -25,11 +24,12 @@ from msgqueue.store.codec import (
     INFO_FIELDS,
     count,
     error_of,
-    job_fields,
     job_info,
     pack_traceback,
     pack_value,
+    parse_status,
     parse_time,
+    rare_fields,
     stored_result,
     text,
     time_text,
@@ -58,8 +58,7 @@ PLACES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Step(Generic[R]):
+class Step(NamedTuple, Generic[R]):
     """One call to Redis: a script, its keys and arguments, and how its answer is read."""
 
     script: Script
@@ -240,19 +239,29 @@ def enqueue(specs: Sequence[JobSpec]) -> Step[tuple[Enqueued, ...]]:
     The caller bounds the number: 500 jobs or 1 MiB a call.
     """
     args: list[Arg] = []
-    for spec in specs:
-        fields = job_fields(spec)
-        place = "at" if spec.due is not None else "front" if spec.front else "back"
-        created = time_text(spec.created_at)
-        args += (spec.id, spec.queue, place, spec.due or 0, int(spec.unique), created, "")
-        args.append(len(fields))
-        args += fields
+    for s in specs:
+        rare = rare_fields(s)
+        args += (s.id, s.queue, _place(s), int(s.unique), time_text(s.created_at))
+        args += (s.timeout, s.task, s.data, s.description, len(rare) // 2, *rare)
 
     def decode(raw: list[Any]) -> tuple[Enqueued, ...]:
-        pairs = zip(specs, raw[::2], raw[1::2], strict=True)
-        return tuple(Enqueued(s.id, bool(made), JobStatus(text(word))) for s, made, word in pairs)
+        enqueued = [Enqueued(s.id, True, _first_status(s)) for s in specs]
+        for number, made, word in zip(raw[::3], raw[1::3], raw[2::3], strict=True):
+            spec = specs[number - 1]
+            enqueued[number - 1] = Enqueued(spec.id, bool(made), parse_status(spec.id, word))
+        return tuple(enqueued)
 
     return Step(script("enqueue"), (), args, decode)
+
+
+def _first_status(spec: JobSpec) -> JobStatus:
+    return JobStatus.QUEUED if spec.due is None else JobStatus.SCHEDULED
+
+
+def _place(spec: JobSpec) -> Arg:
+    if spec.due is not None:
+        return spec.due
+    return "front" if spec.front else "back"
 
 
 def work(
