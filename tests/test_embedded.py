@@ -14,6 +14,7 @@ from tests.conftest import Eventually, Python, ServerAt
 
 from msgqueue.connection import Source
 from msgqueue.embedded import EmbeddedServer, ensure
+from msgqueue.embedded.binary import find
 from msgqueue.embedded.process import State, probe
 from msgqueue.errors import EmbeddedServerError
 from msgqueue.settings import Settings
@@ -247,6 +248,47 @@ def test_a_server_that_reads_its_data_back_is_waited_for(home: Path) -> None:
         thread.join()
     assert not shared.owned
     assert answers == []
+
+
+def test_who_must_not_wait_is_told_to_come_again(home: Path, executable: Path) -> None:
+    real = find(None)
+    executable.write_text(
+        f'#!/bin/sh\n[ "$1" = --version ] || while [ ! -e {home}/go ]; do sleep 0.05; done\n'
+        f'exec {real} "$@"\n'
+    )
+    server = EmbeddedServer(Settings(home=home, redis_server=str(executable)))
+    for _ in range(2):
+        with pytest.raises(EmbeddedServerError, match="does not answer yet: nobody listens"):
+            server.attempt()
+
+    (home / "go").touch()
+    server.ensure()
+    assert server.attempt() == server.url
+    assert server.owned
+    server.stop()
+
+
+def test_a_long_log_is_put_aside_at_the_next_start(home: Path, server_at: ServerAt) -> None:
+    server = server_at(home)
+    server.stop()
+    with (home / "redis.log").open("a") as log:
+        log.write("a line\n" * 200_000)
+
+    server.ensure()
+
+    assert (home / "redis.log.1").stat().st_size > 1_000_000
+    assert not (home / "redis.log").exists() or (home / "redis.log").stat().st_size < 10_000
+
+
+def test_the_log_does_not_grow_with_what_the_server_does(home: Path, server_at: ServerAt) -> None:
+    client = connect(server_at(home))
+    before = (home / "redis.log").read_text()
+
+    client.bgrewriteaof()
+    while client.info("persistence")["aof_rewrite_in_progress"]:
+        pass
+
+    assert (home / "redis.log").read_text() == before
 
 
 def test_a_server_that_hangs_is_no_reason_to_start_another(home: Path, server_at: ServerAt) -> None:

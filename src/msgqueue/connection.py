@@ -27,6 +27,7 @@ class Source:
         settings: gives the password where the url names none.
         resolve: instead of a url, what names it at first use, and again whenever nothing
             listens there any more; returns a `unix://` url. May block; never runs in an event loop.
+        attempt: the same without waiting for what starts, for a process that `never_waits`.
 
     Raises:
         ConfigurationError: the url or client cannot be used, or not exactly one way was given.
@@ -39,6 +40,7 @@ class Source:
         settings: Settings | None = None,
         *,
         resolve: Callable[[], str] | None = None,
+        attempt: Callable[[], str] | None = None,
     ) -> None:
         if sum(way is not None for way in (url, client, resolve)) != 1:
             raise ConfigurationError("a Source is made of exactly one of url, client and resolve")
@@ -48,7 +50,7 @@ class Source:
         elif client is not None:
             self._endpoint = from_client(client)
         elif resolve is not None:
-            self._resolver = _Resolver(resolve)
+            self._resolver = _Resolver(resolve, attempt or resolve)
             self._endpoint = _resolving(self._resolver)
         self._pool = self._endpoint.pool()
         self._client = redis.Redis(connection_pool=self._pool)
@@ -83,16 +85,23 @@ class Source:
         return self._of_loop[loop].client
 
     def connection(
-        self, *, timeout: float | None = SOCKET_TIMEOUT, protocol: int = 2
+        self,
+        *,
+        timeout: float | None = SOCKET_TIMEOUT,
+        connect_timeout: float | None = None,
+        protocol: int = 2,
     ) -> AbstractConnection:
         """A new connection outside of any pool: connects at first use; the caller disconnects it.
 
         Args:
             timeout: seconds to wait for an answer; None waits for ever, as blocking reads need.
+            connect_timeout: seconds to wait for the connection; None is as the url says.
             protocol: 3 where push messages are to come over this connection.
         """
         options: dict[str, Any] = dict(self._pool.connection_kwargs)
         options |= {"socket_timeout": timeout, "protocol": protocol}
+        if connect_timeout is not None:
+            options["socket_connect_timeout"] = connect_timeout
         connection: AbstractConnection = self._pool.connection_class(**options)
         return connection
 
@@ -100,6 +109,11 @@ class Source:
         """Never resolve again: children that run jobs must not become a server's owner."""
         if self._resolver:
             self._resolver.pin()
+
+    def never_wait(self) -> None:
+        """A server that starts counts as away now: for a loop that must not stand still."""
+        if self._resolver:
+            self._resolver.never_wait()
 
     def close(self) -> None:
         """Close the synchronous connections; a later use opens new ones."""
@@ -147,8 +161,8 @@ class _OfLoop:
 class _Resolver:
     """Asks once where Redis is, and again when nothing listens there."""
 
-    def __init__(self, resolve: Callable[[], str]) -> None:
-        self._resolve = resolve
+    def __init__(self, resolve: Callable[[], str], attempt: Callable[[], str]) -> None:
+        self._resolve, self._attempt = resolve, attempt
         self._pinned = False
         self.found: Endpoint | None = None
 
@@ -169,6 +183,10 @@ class _Resolver:
     def pin(self) -> None:
         """Ask no more once it was found."""
         self._pinned = True
+
+    def never_wait(self) -> None:
+        """Ask without waiting."""
+        self._resolve = self._attempt
 
     def _ask(self) -> Endpoint:
         found = from_url(self._resolve())

@@ -32,4 +32,5 @@ def connector(
 def _default_source(settings: Settings) -> Source:
     if settings.redis_url is not None:
         return Source(settings.redis_url, settings=settings)
-    return Source(resolve=EmbeddedServer(settings).ensure)
+    server = EmbeddedServer(settings)
+    return Source(resolve=server.ensure, attempt=server.attempt)

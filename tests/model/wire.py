@@ -118,8 +118,8 @@ class Link:
         broken: whether the connection was lost.
     """
 
-    def __init__(self, port: Port, *, whole: bool = False) -> None:
-        del whole  # scripts do not travel over this wire
+    def __init__(self, port: Port, *, brisk: bool = False) -> None:
+        del brisk  # scripts do not travel over this wire
         self._port = port
         self._call: Call | None = None
         self.ready = self.broken = False

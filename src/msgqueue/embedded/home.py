@@ -14,6 +14,9 @@ from msgqueue.errors import EmbeddedServerError
 LONGEST_SOCKET_PATH = 100
 """Bytes; the kernel's limit is 108 on Linux, 104 on macOS."""
 
+LONGEST_LOG = 1 << 20
+"""Bytes after which the next start begins a new one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Home:
@@ -81,6 +84,14 @@ class Home:
                 f"the lock {lock} cannot be taken: {error.strerror}."
                 " Set MSGQUEUE_HOME to a folder on a local disk that you may write"
             ) from error
+
+    def rotate_log(self) -> None:
+        """Begin a new log where the old one is long; one old one is kept."""
+        try:
+            if self.log.stat().st_size > LONGEST_LOG:
+                self.log.replace(self.path / "redis.log.1")
+        except OSError:
+            pass  # there is none yet, or the server will tell what is wrong with it
 
     def server_pid(self) -> int | None:
         """The pid that the last server wrote down; it may be gone."""

@@ -70,12 +70,14 @@ class ServerProcess:
     def __init__(self, executable: str, home: Home) -> None:
         self._command = _command(executable, home)
         self._home = home
-        self._said_before = home.log.stat().st_size if home.log.exists() else 0
+        self._said_before = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._watched, self._life = os.pipe()  # neither is inherited over an exec
 
     def start(self, lock: int) -> None:
         """Start it, and leave the folder's lock to it."""
+        self._home.rotate_log()
+        self._said_before = self._home.log.stat().st_size if self._home.log.exists() else 0
         with self._home.log.open("ab") as log:
             self._process = subprocess.Popen(
                 ["/bin/sh", "-c", _SHIM, "msgqueue-server", *self._command],
@@ -155,6 +157,6 @@ def _command(executable: str, home: Home) -> list[str]:
         "daemonize": "no",
         "pidfile": str(home.pidfile),
         "logfile": str(home.log),
-        "loglevel": "notice",
+        "loglevel": "warning",  # notices, such as each rewrite of its file, would fill the disk
     }
     return [executable, *(word for name, value in options.items() for word in (f"--{name}", value))]

@@ -34,7 +34,7 @@ class EmbeddedServer:
         self._home = Home(settings.home.absolute())
         self._process: ServerProcess | None = None
         self._lock: int | None = None  # held only while a server starts
-        self._hooked = False
+        self._hooked = self._starting = False
 
     @property
     def home(self) -> Path:
@@ -67,14 +67,22 @@ class EmbeddedServer:
         Raises:
             EmbeddedServerError: the folder is not safe, no server was found, or it does not start.
         """
-        self._home.prepare()
         until = time.monotonic() + READY_WITHIN
-        while (state := probe(self._home.socket)) is not State.READY:
-            if state is State.ABSENT:
-                self._start_unless_locked(until)
+        while (state := self._advance()) is not State.READY:
             if time.monotonic() > until:
-                raise self._not_ready(state)
+                raise self._not_ready(state, f" after {READY_WITHIN:.0f} s")
             time.sleep(PAUSE)
+        return self.url
+
+    def attempt(self) -> str:
+        """Like `ensure`, for who must not wait: start the server if need be, and come again.
+
+        Raises:
+            EmbeddedServerError: also where a server that starts does not answer yet.
+        """
+        state = self._advance()
+        if state is not State.READY:
+            raise self._not_ready(state, " yet")
         return self.url
 
     def stop(self) -> None:
@@ -84,7 +92,18 @@ class EmbeddedServer:
             process.stop()
         atexit.unregister(self.stop)
 
-    def _start_unless_locked(self, until: float) -> None:
+    def _advance(self) -> State:
+        """One look at the server; where there is none, one is started."""
+        self._home.prepare()
+        state = probe(self._home.socket)
+        if state is State.READY:
+            self._tell_start()
+        elif state is State.ABSENT:
+            self._check_start()
+            self._start_unless_locked()
+        return state
+
+    def _start_unless_locked(self) -> None:
         self._lock = self._home.try_lock()
         if self._lock is None:
             return
@@ -95,28 +114,28 @@ class EmbeddedServer:
             self._end_with_us()
             self._process = ServerProcess(executable, self._home)
             self._process.start(self._lock)
+            self._starting = True
         finally:
             os.close(self._lock)  # from here on the server alone holds it
             self._lock = None
-        self._wait_for_start(self._process, until)
 
-    def _wait_for_start(self, process: ServerProcess, until: float) -> None:
-        while (state := probe(self._home.socket)) is not State.READY:
-            if process.ended():
-                raise EmbeddedServerError(
-                    f"the server of {self.home} ended as it started. The end of {self._home.log}:\n"
-                    + process.last_words()
-                )
-            if time.monotonic() > until:
-                raise self._not_ready(state)
-            time.sleep(PAUSE)
-        event(logger, "embedded server started", home=self.home, pid=process.pid)
+    def _tell_start(self) -> None:
+        if self._starting and self._process is not None:
+            self._starting = False
+            event(logger, "embedded server started", home=self.home, pid=self._process.pid)
 
-    def _not_ready(self, state: State) -> EmbeddedServerError:
+    def _check_start(self) -> None:
+        if self._starting and self._process is not None and self._process.ended():
+            self._starting = False
+            raise EmbeddedServerError(
+                f"the server of {self.home} ended as it started. The end of {self._home.log}:\n"
+                + self._process.last_words()
+            )
+
+    def _not_ready(self, state: State, when: str) -> EmbeddedServerError:
         return EmbeddedServerError(
-            f"the server of {self.home} (pid {self.pid or 'unknown'}) does not answer after"
-            f" {READY_WITHIN:.0f} s: {state.value}."
-            f" See {self._home.log}; if it hangs, end that process"
+            f"the server of {self.home} (pid {self.pid or 'unknown'}) does not answer{when}:"
+            f" {state.value}. See {self._home.log}; if it hangs, end that process"
         )
 
     def _end_with_us(self) -> None:
@@ -127,6 +146,7 @@ class EmbeddedServer:
 
     def _leave(self) -> None:
         """A forked child holds neither the lock nor the pipe that keeps the server alive."""
+        self._starting = False
         process, self._process = self._process, None
         if process is not None:
             process.forget()

@@ -21,6 +21,8 @@ from msgqueue.errors import ConfigurationError
 
 SOCKET_TIMEOUT = 5.0
 """Seconds to wait for a connection, and for an answer; a url may say otherwise."""
+SENTINEL_TIMEOUT = 1.0
+"""Seconds to wait for a Sentinel: the next one may know."""
 MAX_CONNECTIONS = 10_000
 """A bound against leaks, not a limit that anybody should meet."""
 MAX_ASYNC_CONNECTIONS = 64
@@ -160,7 +162,7 @@ class Endpoint:
         }
 
     def _to_sentinels(self, retry: type[Any]) -> dict[str, Any]:
-        timeouts = {name: self.options[name] for name in TIMEOUTS}
+        timeouts = {name: min(self.options[name] or 1, SENTINEL_TIMEOUT) for name in TIMEOUTS}
         tls = bool(self.sentinel_options.get("ssl"))
         return {**timeouts, **self.sentinel_options, **_settled(retry, tls)}
 

@@ -23,6 +23,9 @@ R = TypeVar("R")
 #: Seconds for which a caller's step is sent again while Redis is away.
 RETRY_FOR = 3.0
 
+#: Seconds that connecting may take where nobody must stand still for long.
+BRISK = 0.5
+
 #: Redis answers, and takes no writes for now. Some servers wrap the word inside another error.
 AWAY = (
     "READONLY",
@@ -59,12 +62,12 @@ class Link:
 
     Args:
         source: where the connection comes from.
-        whole: send each script's text, so that `receive` never has to send and wait by itself:
-            for a caller that must not block while Redis hangs.
+        brisk: for a caller that must not stand still while Redis hangs: give up soon where it
+            connects, and send each script's text, so that `receive` never has to send by itself.
     """
 
-    def __init__(self, source: Source, *, whole: bool = False) -> None:
-        self._source, self._whole = source, whole
+    def __init__(self, source: Source, *, brisk: bool = False) -> None:
+        self._source, self._brisk = source, brisk
         self._connection: AbstractConnection | None = None
 
     def call(self, step: Step[R]) -> R:
@@ -79,7 +82,7 @@ class Link:
 
     def send(self, step: Step[Any]) -> None:
         """Send a step without waiting for its answer."""
-        if self._whole:
+        if self._brisk:
             self._command("EVAL", step.script.text, step)
         else:
             self._command("EVALSHA", step.script.sha, step)
@@ -109,13 +112,18 @@ class Link:
     def _command(self, command: str, script: bytes, step: Step[Any]) -> None:
         try:
             if self._connection is None:
-                self._connection = self._source.connection()
+                self._connection = self._connect()
             # What redis-py's packer does, without its look at each argument.
             words: tuple[Any, ...] = (command, script, len(step.keys), *step.keys, *step.args)
             packed = pack_command(words)
             self._connection.send_packed_command([packed], check_health=False)
         except (redis.RedisError, OSError) as error:
             raise self._failed(error) from error
+
+    def _connect(self) -> AbstractConnection:
+        if self._brisk:
+            return self._source.connection(timeout=BRISK, connect_timeout=BRISK)
+        return self._source.connection()
 
     def _read(self) -> Any:
         if self._connection is None:
@@ -129,9 +137,10 @@ class Link:
             raise self._failed(error) from error
 
     def _failed(self, error: redis.RedisError | OSError) -> RedisError:
-        if not isinstance(error, redis.ResponseError):
-            self.close()  # an answer may still be under way
-        return failure(error, self._source.address)
+        failed = failure(error, self._source.address)
+        if isinstance(failed, RedisUnavailable) or not isinstance(error, redis.ResponseError):
+            self.close()  # an answer may be under way; a server without writes may be no primary
+        return failed
 
 
 class Store:

@@ -16,7 +16,7 @@ from msgqueue.connection import Source
 from msgqueue.store import keys
 
 INVALIDATED: Final = b"__redis__:invalidate"
-TIMEOUT: Final = 1.0  # seconds for connecting and for the answers of connecting
+TIMEOUT: Final = 0.5  # seconds for connecting, and for each answer to it
 
 Kind = Literal["work", "changed", "stop", "kill", "shutdown"]
 COMMANDS: Final[dict[str, Kind]] = {
@@ -69,16 +69,19 @@ class Wakeup:
         """Connect again after a loss; False while Redis is away."""
         self.close()
         try:
-            self._told = self._source.connection(timeout=TIMEOUT)
+            self._told = self._connection()
             client_id = _ask(self._told, "CLIENT", "ID")
             channels = [INVALIDATED, *map(keys.commands, self._workers)]
             self._told.send_command("SUBSCRIBE", *channels)
-            self._armed = self._source.connection(timeout=TIMEOUT)
+            self._armed = self._connection()
             self._track(self._armed, client_id)
         except (redis.RedisError, OSError):
             self.close()
             return False
         return True
+
+    def _connection(self) -> AbstractConnection:
+        return self._source.connection(timeout=TIMEOUT, connect_timeout=TIMEOUT)
 
     def _track(self, connection: AbstractConnection, client_id: int) -> None:
         try:

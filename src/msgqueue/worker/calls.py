@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from msgqueue.connection import Source
-from msgqueue.errors import RedisError
+from msgqueue.errors import RedisError, RedisUnavailable
 from msgqueue.observe.logs import event
 from msgqueue.store.run import Link
 from msgqueue.store.steps import Step
@@ -32,15 +32,22 @@ class Calls:
     """A queue of steps on one connection. Each is asked again until it is answered.
 
     So every step asked here must be one whose repeat changes nothing. A step is made when it
-    is sent, so that what it says is fresh at each try.
+    is sent, so that what it says is fresh at each try. One that Redis refuses, other than all
+    the rest, goes behind them.
+
+    Args:
+        source: where Redis is.
+        back: called when Redis answers again after it was away.
     """
 
-    def __init__(self, source: Source) -> None:
-        self._link = Link(source, whole=True)
+    def __init__(self, source: Source, back: Callable[[], None] | None = None) -> None:
+        self._link = Link(source, brisk=True)
         self._waiting: deque[_Question] = deque()
         self._asked: _Question | None = None
         self._give_up_at = self._try_at = 0.0
         self._pause = PAUSES[0]
+        self._back = back
+        self._refusal = ""
         self.away = False
 
     def ask(self, make: Callable[[], Step[R]], then: Callable[[R], None]) -> None:
@@ -69,7 +76,7 @@ class Calls:
         now = clock()
         if self._asked:
             if now >= self._give_up_at:
-                self._failed(f"no answer within {ANSWER_WITHIN:g} s")
+                self._lost(f"no answer within {ANSWER_WITHIN:g} s")
             return
         if not self._waiting or now < self._try_at:
             return
@@ -78,7 +85,7 @@ class Calls:
         try:
             self._link.send(question.step)
         except RedisError as error:
-            self._failed(str(error))
+            self._failed(error)
             return
         self._asked, self._give_up_at = question, now + ANSWER_WITHIN
 
@@ -90,13 +97,15 @@ class Calls:
         try:
             answer = self._link.receive(question.step)
         except RedisError as error:
-            self._failed(str(error))
+            self._failed(error)
             return
         self._waiting.popleft()
         self._asked, self._pause = None, PAUSES[0]
         if self.away:
             self.away = False
             event(logger, "redis is back")
+            if self._back:
+                self._back()
         question.then(answer)
         self.go()
 
@@ -106,11 +115,28 @@ class Calls:
         self._waiting.clear()
         self._asked = None
 
-    def _failed(self, reason: str) -> None:
+    def _failed(self, error: RedisError) -> None:
+        if isinstance(error, RedisUnavailable):
+            self._lost(error.reason)
+        else:
+            self._refused(str(error))
+
+    def _lost(self, reason: str) -> None:
         self._link.close()
-        self._asked = None
         if not self.away:
             self.away = True
             event(logger, "redis is away", level=logging.WARNING, reason=reason)
+        self._try_later()
+
+    def _refused(self, reason: str) -> None:
+        """It may be refused for ever: the others must not wait for it."""
+        if self._refusal != reason:
+            self._refusal = reason
+            event(logger, "redis refuses", level=logging.ERROR, reason=reason)
+        self._waiting.rotate(-1)
+        self._try_later()
+
+    def _try_later(self) -> None:
+        self._asked = None
         self._try_at = clock() + self._pause * random.uniform(0.5, 1.0)  # noqa: S311 - spreads a crowd
         self._pause = min(self._pause * 2, PAUSES[1])

@@ -54,7 +54,7 @@ class Loop:
     def __init__(self, plan: Plan, context: Context, signals: Signals) -> None:
         source = plan.queue.source
         self._plan, self._context, self._signals = plan, context, signals
-        self._calls = Calls(source)
+        self._calls = Calls(source, self._come_back)
         self._upkeep_calls = Calls(source)
         self._wakeup = Wakeup(source, plan.terms.queues)
         self._fleet = Fleet(
@@ -120,7 +120,7 @@ class Loop:
     def _look_at_queues(self) -> None:
         pause = LOOK_EVERY if self._wakeup.tracking else POLL_EVERY
         self._at[self._look_at_queues] = clock() + pause
-        if self._wakeup.connected or self._wakeup.connect():
+        if self._wakeup.connected or (not self._calls.away and self._wakeup.connect()):
             self._wakeup.arm()
         if self._plan.burst and self._fleet.at_rest:
             self._calls.ask(lambda: steps.waiting(self._plan.terms.queues), self._end_burst)
@@ -128,6 +128,11 @@ class Loop:
     def _scale(self) -> None:
         self._at[self._scale] = clock() + scaler.EVERY
         self._scaler.look()
+
+    def _come_back(self) -> None:
+        """Redis was away: what we hear it by may be connected to another server by now."""
+        self._wakeup.close()
+        self._at[self._look_at_queues] = 0.0
 
     def _end_burst(self, waiting: dict[str, int]) -> None:
         idle = len(self._fleet.idle) == len(self._fleet.living)

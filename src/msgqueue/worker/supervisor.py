@@ -108,6 +108,7 @@ class Supervisor:
         if threading.current_thread() is not threading.main_thread():
             raise ConfigurationError("Supervisor.run() needs the main thread: signals come there")
         self._greet()
+        self._plan.queue.source.never_wait()
         context = _context(self._start_method)
         gc.collect()
         gc.freeze()  # what was imported stays shared with the children
