@@ -212,7 +212,6 @@ class Claimed(NamedTuple):
     data: bytes  # rq's serialized call, decompressed by `codec.unpack_call`
     timeout: int  # seconds; -1 for none; the default filled in
     attempt: int  # which run this is, from 1; counts repeats and deaths
-    enqueued_at: str  # rq's time text, "" where rq wrote none
     rq_only: bool
 
 

@@ -470,7 +470,7 @@ class Model:
             age = self.now - self.leases[queue, member]
             if queue in self.known and "." in member and (age > OLD or age < -1000):
                 name, execution = member.rsplit(":", 1)
-                run = Run(queue, name, execution, "death", b"", 0.0, 0.0, "", text)
+                run = Run(queue, name, execution, "death", b"", "0", "0", "", text)
                 said.append(self._die(run, most))
         requeued, failed = said.count("requeued"), said.count("failed")
         return "", requeued, failed, len(said) - requeued - failed

@@ -36,10 +36,11 @@ class Run(NamedTuple):
     execution: str
     how: str
     value: Any
-    started: float
-    ended: float
+    started: str
+    ended: str
     started_text: str
     ended_text: str
+    dump: bytes = b""
 
     @property
     def member(self) -> str:

@@ -41,7 +41,7 @@ def supervisor(journal: Journal) -> JournalReader:
 
 def job(name: str = "") -> Claimed:
     name = name or f"job-{next(NUMBERS)}"
-    return Claimed("default", name, "0123456789ab.1", b"", 30, 1, "", False)
+    return Claimed("default", name, "0123456789ab.1", b"", 30, 1, False)
 
 
 def outcome(of: Claimed, value: bytes = b"1") -> Outcome:

@@ -5,6 +5,7 @@ script's file says what it reads, decides and writes.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from msgqueue.errors import DamagedJob
@@ -22,7 +23,6 @@ from msgqueue.settings import DEFAULT_MAX_DELIVERIES, DEFAULT_TIMEOUT
 from msgqueue.store import keys
 from msgqueue.store.codec import (
     INFO_FIELDS,
-    count,
     error_of,
     job_info,
     pack_traceback,
@@ -35,6 +35,7 @@ from msgqueue.store.codec import (
     time_text,
     unix_text,
 )
+from msgqueue.store.dump import LARGEST, result_dump
 from msgqueue.store.script import Script, script
 
 R = TypeVar("R")
@@ -280,38 +281,41 @@ def work(
     args: list[Arg] = [lane.worker, seq, lane.id, count, now_text, len(queues), *queues]
     args.append(len(outcomes))
     for outcome in outcomes:
-        args += _outcome(outcome)
-    return Step(script("work"), (keys.worker(lane.worker),), args, _worked)
+        args += _outcome(lane.worker, outcome)
+    decode = partial(_worked, f"{lane.id}.{seq}")
+    return Step(script("work"), (keys.worker(lane.worker),), args, decode)
 
 
-def _outcome(outcome: Outcome) -> tuple[Arg, ...]:
+def _outcome(worker: str, outcome: Outcome) -> tuple[Arg, ...]:
     queue, job_id, execution, kind, value, started, ended = outcome
+    begin, end, dump = repr(started), repr(ended), b""
     if kind in ("ok", "repeat"):
         value = pack_value(value)
+        if len(value) <= LARGEST:
+            dump = result_dump(int(ended * 1000), worker, value, execution, begin, end)
     elif kind == "error":
         value = pack_traceback(value)
     texts = unix_text(started), unix_text(ended)
-    return (queue, job_id, execution, kind, value, started, ended, *texts)
+    return (queue, job_id, execution, kind, value, begin, end, *texts, dump)
 
 
-def _worked(raw: list[Any]) -> Worked:
+def _worked(execution: str, raw: list[Any]) -> Worked:
     first = 2 + raw[1]
-    refused = tuple(text(execution) for execution in raw[2:first])
-    return Worked(raw[0].decode(), refused, tuple(map(_claimed, raw[first:])))
-
-
-def _claimed(row: list[Any]) -> Claimed:
-    queue, job_id, execution, data, timeout, enqueued_at, ours, *former = row
-    return Claimed(
-        queue.decode(),
-        job_id.decode(),
-        execution.decode(),
-        data,
-        int(float(timeout)) if timeout else DEFAULT_TIMEOUT,
-        1 + sum(map(count, former)),
-        enqueued_at.decode(),
-        not ours,
+    refused = tuple(text(member) for member in raw[2:first])
+    fields = (raw[at::6] for at in range(first, first + 6))
+    claimed = tuple(
+        Claimed(
+            queue.decode(),
+            job_id.decode(),
+            execution,
+            data,
+            int(float(timeout)) if timeout else DEFAULT_TIMEOUT,
+            1 + runs,
+            not plain,
+        )
+        for queue, job_id, data, timeout, plain, runs in zip(*fields, strict=True)
     )
+    return Worked(raw[0].decode(), refused, claimed)
 
 
 def register(lane: Lane, worker: Worker, now_text: str) -> Step[bool]:
@@ -329,7 +333,7 @@ def release(
     """
     args: list[Arg] = [now_text, worker, len(outcomes)]
     for outcome in outcomes:
-        args += _outcome(outcome)
+        args += _outcome(worker, outcome)
     for entry in entries:
         args += entry
     return Step(script("release"), (), args, int)
@@ -346,12 +350,12 @@ def settle(
     """The account of a dead child: what it ended, what it ran, what it held. Closes its lane."""
     args: list[Arg] = [lane.worker, lane.id, now_text, max_deliveries, len(outcomes)]
     for outcome in outcomes:
-        args += _outcome(outcome)
+        args += _outcome(lane.worker, outcome)
     args.append(len(ended))
     for queue, job_id, execution, cause, reason, started, at in ended:
         texts = unix_text(started), unix_text(at)
         why = pack_traceback(reason.encode())
-        args += (queue, job_id, execution, cause, why, started, at, *texts)
+        args += (queue, job_id, execution, cause, why, repr(started), repr(at), *texts, b"")
     for entry in held:
         args += entry
     return Step(script("settle"), (keys.worker(lane.worker),), args, _settled)

@@ -1,6 +1,6 @@
 -- settle(worker, lane, now_text, default_max,
---   #outcomes, {queue, id, execution, kind, value, started, ended, started_text, ended_text}...,
---   #ended, {queue, id, execution, cause, reason, started, ended, started_text, ended_text}...,
+--   #outcomes, {queue, id, execution, kind, value, started, ended, started_text, ended_text, dump}...,
+--   #ended, {queue, id, execution, cause, reason, started, ended, started_text, ended_text, dump}...,
 --   {queue, id, execution}...)
 -- The supervisor's account for a child that is dead: closes its lane, then records what ended, judges
 -- what ran by its cause, and gives back what it held or had been handed without knowing.
@@ -22,16 +22,8 @@ end
 DEFAULT_RESULT_TTL = result_ttl_of(worker)
 local at = 5
 local function next_runs()
-  local runs, amount = {}, tonumber(ARGV[at])
-  at = at + 1
-  for _ = 1, amount do
-    runs[#runs + 1] = {
-      queue = ARGV[at], id = ARGV[at + 1], key = RQ .. 'job:' .. ARGV[at + 1], execution = ARGV[at + 2], how = ARGV[at + 3], value = ARGV[at + 4],
-      started = ARGV[at + 5], ended = ARGV[at + 6],
-      started_text = ARGV[at + 7], ended_text = ARGV[at + 8], worker = worker, now = time,
-    }
-    at = at + 9
-  end
+  local runs
+  runs, at = read_runs(at + 1, tonumber(ARGV[at]), worker, time)
   return runs
 end
 
@@ -39,7 +31,7 @@ local answer = {0, 0}
 local function count(said, run)
   if said == 'requeued' then answer[1] = answer[1] + 1
   elseif said == 'failed' or said == 'stopped' then answer[2] = answer[2] + 1
-  elseif said == 'lost' then answer[#answer + 1] = member(run.id, run.execution) end
+  elseif said == 'lost' then answer[#answer + 1] = run.member end
 end
 
 for _, run in ipairs(next_runs()) do

@@ -1,10 +1,11 @@
 -- work(worker, seq, lane, count, now_text, #queues, queue..., #outcomes,
---      {queue, id, execution, kind, value, started, ended, started_text, ended_text}...)
+--      {queue, id, execution, kind, value, started, ended, started_text, ended_text,
+--       dump}...)
 -- Reports what a child has ended and claims its next jobs, in one step.
 -- KEYS[1]  the worker's hash: `death` or another `mq_lane` closes the lane, `mq_seq` is its last call,
 --   `mq_reply` the answer, `mq_max` the default of max_deliveries for plain rq's jobs
--- Answers {state, #refused, refused member..., {queue, id, execution, data, timeout, enqueued_at,
---   plain, number_of_retries, mq_retries, mq_deaths}...}; state: '', 'missing', 'dead', 'old'.
+-- Answers {state, #refused, refused member..., {queue, id, data, timeout, plain, earlier runs}...}, flat;
+--   state: '', 'missing', 'dead', 'old'. The execution of all is <lane>.<seq>.
 -- uses: clock, wip, front, keeping, dependents, endings, damage
 local worker_key, worker, seq, lane = KEYS[1], ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local count, now_text = tonumber(ARGV[4]), ARGV[5]
@@ -20,56 +21,57 @@ local time = now()
 local execution = lane .. '.' .. seq
 local max_deliveries = lane_state[5]
 DEFAULT_RESULT_TTL = tonumber(lane_state[6] or '') or DEFAULT_RESULT_TTL
--- The first seven say whether and how it runs; the rest tell of former runs, and of what rq alone
--- understands.
-local WANTED = {'status', 'data', 'timeout', 'mq_task', 'enqueued_at', 'mq_exec', 'mq_max'}
-local FORMER = {'number_of_retries', 'mq_retries', 'mq_deaths', 'success_callback_name', 'failure_callback_name',
-  'webhooks', 'repeats_left', 'rate_limit_key'}
 
-local function is_former(f) -- whether it may have run before
-  return f[6] or not f[4]
+-- What says whether and how a job runs, in this order.
+local STATUS, DATA, TIMEOUT, OURS, EXECUTION, MAX, ORIGIN = 1, 2, 3, 4, 5, 6, 7
+local function read(key)
+  return redis.call('HMGET', key, 'status', 'data', 'timeout', 'mq_task', 'mq_exec', 'mq_max', 'origin')
 end
 
-local function is_plain(f, former)
-  if f[4] then return 1 end
-  for at = 4, #FORMER do
-    if former[at] and former[at] ~= '' and former[at] ~= '0' then return 0 end
+-- How many runs a job has had, whether any of them died, and whether it is plain: that it has none
+-- of what rq alone understands. A job of ours that was never claimed is looked at no further.
+local function history(key, f)
+  if f[OURS] and not f[EXECUTION] then return 0, false, 1 end
+  local more = redis.call('HMGET', key, 'number_of_retries', 'mq_retries', 'mq_deaths', 'success_callback_name',
+    'failure_callback_name', 'webhooks', 'repeats_left', 'rate_limit_key')
+  local runs, plain = 0, 1
+  for at = 1, 3 do
+    local digits = string.match(more[at] or '', '^%d+$')
+    if digits and #digits < 10 then runs = runs + digits end
   end
-  return 1
+  for at = 4, #more do
+    if not f[OURS] and more[at] and more[at] ~= '' and more[at] ~= '0' then plain = 0 end
+  end
+  return runs, more[3], plain
 end
 
-local function claimed(queue, id, key, f, former)
-  former = former or is_former(f) and redis.call('HMGET', key, unpack(FORMER)) or {}
-  return {queue, id, execution, f[2], f[3] or '', f[5] or '', is_plain(f, former), former[1] or '', former[2] or '',
-    former[3] or ''}
+local answer, size = {'', 0}, 2
+local function hand_out(queue, id, f, runs, plain)
+  answer[size + 1], answer[size + 2], answer[size + 3] = queue, id, f[DATA]
+  answer[size + 4], answer[size + 5], answer[size + 6] = f[TIMEOUT] or '', plain, runs
+  size = size + 6
+end
+
+local reply = {} -- what `mq_reply` will hold
+local function refuse(name)
+  size = size + 1
+  answer[2], answer[size] = answer[2] + 1, name
+  reply[#reply + 1] = 'r\n' .. name .. '\n'
 end
 
 -- The same call again: what it refused, and those of its jobs that still are its own.
 if seq == tonumber(lane_state[1]) then
-  local answer, refused = {'', 0}, 0
   for kind, queue, id in string.gmatch(lane_state[3] or '', '(%l)([^\n]*)\n([^\n]*)\n') do
-    local key = RQ .. 'job:' .. id
     if kind == 'r' then
-      refused = refused + 1
-      table.insert(answer, 2 + refused, id)
+      refuse(id)
     elseif owns(queue, id, execution) then
-      local f = redis.call('HMGET', key, unpack(WANTED))
-      if f[2] then answer[#answer + 1] = claimed(queue, id, key, f) end
+      local key = RQ .. 'job:' .. id
+      local f = read(key)
+      local runs, _, plain = history(key, f)
+      if f[DATA] then hand_out(queue, id, f, runs, plain) end
     end
   end
-  answer[2] = refused
   return answer
-end
-
-local reply, answer = {}, {'', 0}
-local queue_count = tonumber(ARGV[6])
-local runs, at = {}, 8 + queue_count
-for number = 1, tonumber(ARGV[7 + queue_count]) do
-  local id = ARGV[at + 1]
-  runs[number] = {queue = ARGV[at], id = id, key = RQ .. 'job:' .. id, execution = ARGV[at + 2], kind = ARGV[at + 3],
-    value = ARGV[at + 4], started = ARGV[at + 5], ended = ARGV[at + 6], started_text = ARGV[at + 7],
-    ended_text = ARGV[at + 8], worker = worker, now = time}
-  at = at + 9
 end
 
 -- Whether each run owns its job, and whether anybody depends on any, asked for all at once.
@@ -78,7 +80,7 @@ local function ask(runs)
   for number, run in ipairs(runs) do
     local members = by_queue[run.queue] or {}
     by_queue[run.queue] = members
-    members[#members + 1] = member(run.id, run.execution)
+    members[#members + 1] = run.member
     dependents[number] = run.key .. ':dependents'
   end
   local owned = {}
@@ -90,19 +92,18 @@ local function ask(runs)
   return owned, redis.call('EXISTS', unpack(dependents)) == 0
 end
 
+local queue_count = tonumber(ARGV[6])
+local runs = read_runs(8 + queue_count, tonumber(ARGV[7 + queue_count]), worker, time)
 if #runs > 0 then
   local owned, alone = ask(runs)
   for _, run in ipairs(runs) do
-    local name = member(run.id, run.execution)
     run.alone = alone
-    if owned[name] then
-      local ok, said = pcall(record, run, run.kind, run.value)
+    if owned[run.member] then
+      local ok, said = pcall(record, run, run.how, run.value)
       if not ok then set_aside(run.queue, run.id, run.execution, said) end
     else
       forget(run.queue, run.id, run.execution, true)
-      answer[2] = answer[2] + 1
-      answer[#answer + 1] = name
-      reply[#reply + 1] = 'r\n' .. name .. '\n'
+      refuse(run.member)
     end
   end
   visit_ended(now_text)
@@ -111,32 +112,33 @@ flush()
 
 -- Whether an id in a list is to be run: 'take', 'alone' (only as the first of a claim), 'wait' for
 -- being the first, or 'drop'.
-local function judge(queue, id, f, deaths, taken)
-  local status = f[1]
-  if not f[2] or status == 'canceled' then return 'drop' end
-  if f[6] and (f[6] == execution or owns(queue, id, f[6])) then return 'drop' end -- a second copy
+local function judge(queue, id, f, died, first)
+  local status, former = f[STATUS], f[EXECUTION]
+  if not f[DATA] or status == 'canceled' then return 'drop' end
+  if former and (former == execution or owns(queue, id, former)) then return 'drop' end -- a second copy
   if status ~= 'queued' then
     if redis.call('ZCARD', RQ .. 'executions:' .. id) > 0 then return 'drop' end
     local registry = (status == 'finished' and 'finished:') or
       ((status == 'failed' or status == 'stopped') and 'failed:')
     if registry and redis.call('ZSCORE', RQ .. registry .. queue, id) then return 'drop' end
   end
-  if deaths or f[7] == '1' then return taken == 0 and 'alone' or 'wait' end
+  if died or f[MAX] == '1' then return first and 'alone' or 'wait' end
   return 'take'
 end
 
-local function take(queue, id, taken)
+local function take(queue, id, first)
   local key = RQ .. 'job:' .. id
-  local f = redis.call('HMGET', key, unpack(WANTED))
-  local former = is_former(f) and redis.call('HMGET', key, unpack(FORMER))
-  local verdict = judge(queue, id, f, former and former[3], taken)
+  local f = read(key)
+  local runs, died, plain = history(key, f)
+  local verdict = judge(queue, id, f, died, first)
   if verdict == 'wait' or verdict == 'drop' then return verdict end
-  if f[3] and not tonumber(f[3]) then error('the timeout is no number') end
-  redis.call('HSET', key, 'status', 'started', 'started_at', now_text, 'worker_name', worker,
-    'mq_exec', execution, 'origin', queue)
-  if max_deliveries and not f[4] then redis.call('HSET', key, 'mq_max', max_deliveries) end
-  if former then redis.call('PERSIST', key) end
-  return verdict, claimed(queue, id, key, f, former or {})
+  if f[TIMEOUT] and not tonumber(f[TIMEOUT]) then error('the timeout is no number') end
+  redis.call('HSET', key, 'status', 'started', 'started_at', now_text, 'worker_name', worker, 'mq_exec', execution)
+  if f[ORIGIN] ~= queue then redis.call('HSET', key, 'origin', queue) end
+  if max_deliveries and not f[OURS] then redis.call('HSET', key, 'mq_max', max_deliveries) end
+  if f[EXECUTION] or not f[OURS] then redis.call('PERSIST', key) end
+  hand_out(queue, id, f, runs, plain)
+  return verdict
 end
 
 -- At most what falls to one of the workers of a queue, so that none waits while another has plenty.
@@ -147,47 +149,41 @@ local function share(queue, wanted)
 end
 
 -- Reads the head of a queue, takes what it may, and pops last what was handled.
+local taken, alone = 0, false
 local lease = score(time + LEASE)
-local function claim(queue, wanted, taken)
-  local list, wip = RQ .. 'queue:' .. queue, RQ .. 'wip:' .. queue
-  wanted = share(queue, wanted)
-  local ids = redis.call('LRANGE', list, 0, wanted + 15)
-  local jobs, handled, alone = {}, 0, false
+local function claim(queue, wanted)
+  local list, wip, noted = RQ .. 'queue:' .. queue, RQ .. 'wip:' .. queue, 'c' .. queue .. '\n'
+  wanted = taken + share(queue, wanted)
+  local ids = redis.call('LRANGE', list, 0, wanted - taken + 15)
+  local handled = 0
   for _, id in ipairs(ids) do
-    if #jobs == wanted or alone then break end
-    local ok, verdict, job = pcall(take, queue, id, taken + #jobs)
+    if taken == wanted or alone then break end
+    local ok, verdict = pcall(take, queue, id, taken == 0)
     if not ok then
       set_aside(queue, id, nil, verdict)
     elseif verdict == 'wait' then
       alone = true
       break
-    elseif job then
-      jobs[#jobs + 1] = job
+    elseif verdict ~= 'drop' then
+      taken = taken + 1
       put_later(wip, lease, member(id, execution))
+      reply[#reply + 1] = noted .. id .. '\n'
       alone = verdict == 'alone'
     end
     handled = handled + 1
   end
   flush()
   if handled > 0 then redis.call('LPOP', list, handled) end
-  return jobs, alone, handled > 0 and handled == #ids
+  return handled > 0 and handled == #ids
 end
 
-local taken = 0
 if count > 0 and redis.call('EXISTS', RQ .. 'suspended') == 0 then
-  local alone = false
   for number = 1, queue_count do
     local queue, again, rounds = ARGV[6 + number], true, 0
     -- A head full of dead ids must not hide the jobs behind it.
     while again and taken < count and not alone and rounds < 8 do
-      local ok, jobs, ends, more = pcall(claim, queue, math.min(count - taken, 64), taken)
-      if not ok then break end -- the queue's key is no list: nothing was popped
-      for _, job in ipairs(jobs) do
-        taken = taken + 1
-        answer[#answer + 1] = job
-        reply[#reply + 1] = 'c' .. queue .. '\n' .. job[2] .. '\n'
-      end
-      alone, again, rounds = ends, more, rounds + 1
+      local ok, more = pcall(claim, queue, math.min(count - taken, 64))
+      again, rounds = ok and more, rounds + 1 -- not ok: the queue's key is no list, nothing was popped
     end
     if alone or taken == count then break end
   end

@@ -1,7 +1,22 @@
 -- How an execution ends: hash, registry and result stream of one job.
--- run: {queue, id, execution, key, worker, now, started, ended, started_text, ended_text, alone}
---   alone: nobody depends on it; nil where that is not known
+-- run: {queue, id, execution, how, value, started, ended, started_text, ended_text, dump, key, member,
+--   worker, now, alone}; dump: of the result stream, '' for none;
+--   alone: nobody depends on it, nil where that is not known
 -- job: what `look` reads of its hash
+
+-- The runs of a call, ten arguments each.
+local function read_runs(at, amount, worker, now)
+  local runs = {}
+  for number = 1, amount do
+    local queue, id, execution, how, value, started, ended, started_text, ended_text, dump =
+      unpack(ARGV, at, at + 9)
+    runs[number] = {queue = queue, id = id, execution = execution, how = how, value = value, started = started,
+      ended = ended, started_text = started_text, ended_text = ended_text, key = RQ .. 'job:' .. id,
+      member = member(id, execution), dump = dump, worker = worker, now = now}
+    at = at + 10
+  end
+  return runs, at
+end
 
 local function look(key)
   local f = redis.call('HMGET', key, 'status', 'created_at', 'result_ttl', 'failure_ttl', 'mq_stop',
@@ -24,9 +39,11 @@ local function is_gone(job)
   return not job.created_at or job.status == 'canceled'
 end
 
--- A fresh stream takes 4 KB; restored from its dump it takes what it holds.
+-- A new stream takes 4 KB; restored from a dump it takes what it holds. The dump that came with the
+-- run does for a job that has no results yet.
 local function add_result(run, ttl, kind, field, value)
-  local key = RQ .. 'results:' .. run.id
+  local key, expiry = RQ .. 'results:' .. run.id, ttl > 0 and ttl * 1000 or 0
+  if kind == 1 and run.dump ~= '' and not redis.pcall('RESTORE', key, expiry, run.dump).err then return end
   if value == '' then
     redis.call('XADD', key, 'MAXLEN', 10, '*', 'type', kind, 'worker_name', run.worker,
       'execution_id', run.execution, 'execution_started_at', run.started, 'execution_ended_at', run.ended)
@@ -35,8 +52,7 @@ local function add_result(run, ttl, kind, field, value)
       'execution_id', run.execution, 'execution_started_at', run.started, 'execution_ended_at', run.ended)
   end
   local dump = redis.pcall('DUMP', key)
-  local restored = type(dump) == 'string'
-    and redis.pcall('RESTORE', key, ttl > 0 and ttl * 1000 or 0, dump, 'REPLACE')
+  local restored = type(dump) == 'string' and redis.pcall('RESTORE', key, expiry, dump, 'REPLACE')
   if (type(restored) ~= 'table' or restored.err) and ttl > 0 then redis.call('EXPIRE', key, ttl) end
 end
 
@@ -51,9 +67,11 @@ local function mark_dependents(run, ttl)
 end
 
 -- Keeps a job that is final for ttl seconds: -1 for ever, in the registry of its queue.
+local until_when = {} -- score by ttl: all runs of a call end at the same moment
 local function keep(registry, run, ttl)
   expire(run.key, ttl)
-  put_later(RQ .. registry .. run.queue, ttl < 0 and '+inf' or score(run.now + ttl), run.id)
+  until_when[ttl] = until_when[ttl] or score(run.now + ttl)
+  put_later(RQ .. registry .. run.queue, ttl < 0 and '+inf' or until_when[ttl], run.id)
 end
 
 local function succeed(run, job, value)
