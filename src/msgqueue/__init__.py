@@ -28,6 +28,7 @@ from msgqueue.jobs import JobError, JobInfo, JobOptions, JobSpec, JobStatus, Pag
 from msgqueue.queue import TaskQueue
 from msgqueue.settings import Settings
 from msgqueue.tasks import AsyncTask, Task
+from msgqueue.worker.rq_worker import RqWorker
 from msgqueue.worker.supervisor import Supervisor
 
 __all__ = [
@@ -58,6 +59,7 @@ __all__ = [
     "RedisUnavailable",
     "ResultExpired",
     "Retry",
+    "RqWorker",
     "Settings",
     "Supervisor",
     "Task",

@@ -204,12 +204,16 @@ class Job(Generic[R]):
 
 
 class Running:
-    """The job that a worker runs; its handle is made when the task first asks for it."""
+    """The job that a worker runs; its handle is made when the task first asks for it.
 
-    __slots__ = ("_job", "_make")
+    Attributes:
+        id: the job's id.
+    """
 
-    def __init__(self, make: Callable[[], Job[Any]]) -> None:
-        self._make = make
+    __slots__ = ("_job", "_make", "id")
+
+    def __init__(self, job_id: str, make: Callable[[], Job[Any]]) -> None:
+        self.id, self._make = job_id, make
         self._job: Job[Any] | None = None
 
     @property

@@ -271,6 +271,11 @@ def new_id() -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
+def called_path(path: str, instance: object) -> str:
+    """The dotted path of what rq's data calls, also where it is a task that rq was given itself."""
+    return instance.import_path if path == "__call__" and isinstance(instance, Task) else path
+
+
 def _due(options: JobOptions, now: datetime) -> float | None:
     if options.at is not None:
         return options.at.timestamp()

@@ -37,8 +37,9 @@ from msgqueue.worker.endings import Ending
 from msgqueue.worker.execution import Call, Execution
 from msgqueue.worker.identity import Identity
 from msgqueue.worker.limits import TimeLimit
-from msgqueue.worker.rq_path import RqPath
+from msgqueue.worker.rq_path import RqPath, task_rules
 from msgqueue.worker.shared import clock
+from msgqueue.worker.terms import Terms
 
 
 def fake(queue: TaskQueue) -> "_Fake":
@@ -110,7 +111,7 @@ class InlineWorker:
         name = secrets.token_hex(6)
         identity = Identity()
         self._lane, self._seq = Lane(name, identity.worker_name(name)), 0
-        shown = identity.shown(identity.pid, self._queue.names)
+        shown = identity.shown(identity.pid, Terms(self._queue.names))
         self._queue.store.run(steps.register(self._lane, shown, _now_text()))
         return self._lane
 
@@ -142,7 +143,7 @@ class _Runs:
 
     def __init__(self, queue: TaskQueue, limit: TimeLimit) -> None:
         self._execution = Execution(queue, limit)
-        self._rq_path = RqPath(queue, limit)
+        self._rq_path = RqPath(task_rules(queue, "msgqueue.testing"), limit)
 
     def run(self, job: Claimed) -> Outcome:
         begun = time.time()
@@ -165,8 +166,12 @@ class _Runs:
         if isinstance(call, Ending):
             return call
         if call is None:
-            return self._rq_path.run(job, clock())
+            return self._rq_path.run(job, clock(), _nobody_watches)
         return self._execution.run(call, job, clock())
+
+
+def _nobody_watches(_until: float) -> None:
+    """No supervisor ends a run."""
 
 
 def _outcome(job: Claimed, ending: Ending, begun: float) -> Outcome:
@@ -199,7 +204,7 @@ class _NoLimit(TimeLimit):
     def __init__(self) -> None:
         """Leave the process's signals alone."""
 
-    def start(self, now: float, timeout: float) -> None:
+    def start(self, now: float, timeout: float, error: BaseException | None = None) -> None:
         """No timer is set."""
 
     def stop(self) -> None:

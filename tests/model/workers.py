@@ -21,6 +21,7 @@ from msgqueue.worker.child import DOUBT, Outfit
 from msgqueue.worker.exchange import BEGIN_WITHIN, Exchange, Held
 from msgqueue.worker.fleet import Fleet
 from msgqueue.worker.heart import Heart
+from msgqueue.worker.identity import Identity
 from msgqueue.worker.journal import SYNC, Begin, JournalWriter
 from msgqueue.worker.lifeline import AFTERWARDS
 from msgqueue.worker.limits import SupervisorLost
@@ -313,6 +314,7 @@ class Supervisor(Actor):
             context,
             cast("TaskQueue", None),
             Terms(queues, claim, 1),
+            Identity(),
             self._calls,
             cast("Wakeup", Deaf()),
             lambda: None,

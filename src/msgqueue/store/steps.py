@@ -492,7 +492,7 @@ def queues() -> Step[tuple[str, ...]]:
 
 
 def waiting(queues: Sequence[str]) -> Step[dict[str, int]]:
-    """How many ids wait in each queue."""
+    """How many ids wait in each queue to be claimed: none while `rq suspend` holds."""
     return Step(script("waiting"), (), queues, lambda raw: dict(zip(queues, raw, strict=True)))
 
 

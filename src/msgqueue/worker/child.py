@@ -3,11 +3,13 @@
 import logging
 import os
 import signal
+import sys
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from types import FrameType
 from typing import Final
@@ -18,7 +20,7 @@ from msgqueue.observe.logs import event
 from msgqueue.queue import TaskQueue
 from msgqueue.settings import SECRET_NAMES
 from msgqueue.store.run import Link
-from msgqueue.store.steps import Lane
+from msgqueue.store.steps import Ended, Lane
 from msgqueue.worker.async_lane import AsyncLane
 from msgqueue.worker.doorbell import Doorbell
 from msgqueue.worker.endings import Ending
@@ -30,7 +32,8 @@ from msgqueue.worker.limits import SupervisorLost, TimeLimit
 from msgqueue.worker.order import order_of
 from msgqueue.worker.pace import Pace
 from msgqueue.worker.reference import Recipe
-from msgqueue.worker.rq_path import RqPath, show_current_job
+from msgqueue.worker.rq_current import show_current_job
+from msgqueue.worker.rq_path import RqPath, task_rules
 from msgqueue.worker.shared import clock
 from msgqueue.worker.terms import Terms
 
@@ -56,6 +59,7 @@ class Outfit:
         journal: shared with the supervisor.
         wake: the child's end of its doorbell.
         lifeline: nothing ever comes; it ends when the supervisor does.
+        deaths: runs that died with the child before it.
     """
 
     lane: Lane
@@ -63,6 +67,7 @@ class Outfit:
     journal: Journal
     wake: Connection
     lifeline: Connection
+    deaths: Sequence[Ended] = ()
 
 
 class Child:
@@ -76,20 +81,28 @@ class Child:
         link = Link(queue.source)
         self._exchange = Exchange(link, outfit.lane, self._journal, self._lifeline.over)
         self._execution = Execution(queue, self._limit)
-        self._rq_path = RqPath(queue, self._limit)
-        self._order = order_of(outfit.terms.queues, outfit.terms.weights)
-        self._pace = Pace(outfit.terms.claim)
+        terms = outfit.terms
+        self._rq_path = self._path_of(terms.rules)
+        self._order = order_of(terms.queues, terms.weights, terms.order)
+        self._pace = Pace(terms.claim)
+        self._left = sys.maxsize if terms.jobs is None else terms.jobs
         self._jobs: deque[tuple[Held, Call | None]] = deque()
         self._lane: AsyncLane | None = None
         self._busy = self._found = False
         self._full: dict[tuple[str, bool], float] = {}  # (queue, is async) -> set aside until
         self._wall = time.time() - clock()
         self._doorbell = Doorbell(outfit.wake.fileno(), self._lifeline.cut)
-        show_current_job(queue)
+        show_current_job(self._rq_path.fetch)
+
+    def _path_of(self, rules: Callable[[TaskQueue, TimeLimit], RqPath] | None) -> RqPath:
+        if rules is not None:
+            return rules(self._queue, self._limit)
+        return RqPath(task_rules(self._queue, self._outfit.lane.worker), self._limit)
 
     def run(self) -> None:
         """Work until the supervisor drains this child, or is gone."""
         self._doorbell.wait()  # until it is registered
+        self._rq_path.after_deaths(self._outfit.deaths)
         if any(task.is_async for task in self._queue.tasks.values()):
             self._async_lane()
         while not self._journal.draining and not self._lifeline.lost:
@@ -105,7 +118,9 @@ class Child:
         """Report and claim; each job goes to its lane. How many jobs came."""
         now = clock()
         queues = [q for q in self._order.queues() if self._full.get((q, not for_async), 0) <= now]
-        held = self._exchange.call(queues, count if queues else 0)
+        count = min(count, self._left) if queues else 0
+        held = self._exchange.call(queues, count)
+        self._left -= len(held)
         self._wall = time.time() - clock()
         if count:
             self._order.note(queues, [one.job.queue for one in held])
@@ -114,7 +129,8 @@ class Child:
         return len(held)
 
     def _hand(self, held: Held, now: float) -> None:
-        call = None if held.job.rq_only else self._execution.read(held.job)
+        by_rq = held.job.rq_only or self._outfit.terms.rules is not None
+        call = None if by_rq else self._execution.read(held.job)
         if isinstance(call, Ending):
             self._refuse(held, call)
         elif call is not None and call.task.is_async:
@@ -164,7 +180,7 @@ class Child:
         job = held.job
         self._busy = True
         if call is None:
-            ending = self._rq_path.run(job, now)
+            ending = self._rq_path.run(job, now, partial(self._journal.extend, held.slot))
         else:
             ending = self._execution.run(call, job, now)
         self._busy = False
@@ -172,6 +188,9 @@ class Child:
         self._pace.note(ended - now)
         self._exchange.add(held.slot, self._outcome(job, ending, now, ended), ended)
         fault_point("child.ended")
+        if self._rq_path.owes:
+            self._exchange.call((), 0)
+            self._rq_path.after_report()
         if logger.isEnabledFor(logging.INFO):
             _tell(job, call, ending, ended - now)
 

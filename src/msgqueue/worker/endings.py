@@ -24,15 +24,15 @@ def success(task: Task[Any, Any], value: Any) -> Ending:
     if value is None:
         return Ending("ok", b"")
     if type(value).__name__ == "Retry" and hasattr(value, "max"):
-        return Ending("retry", _retry_text(value))
+        return Ending("retry", retry_text(value))
     return Ending("ok", task.encode_result(value))
 
 
-def _retry_text(retry: Any) -> bytes:
-    """`<max>:<interval>:<front>` of an rq or msgqueue Retry."""
+def retry_text(retry: Any) -> bytes:
+    """`<max>:<interval>,<interval>,...:<front>` of an rq or msgqueue Retry."""
     intervals = retry.intervals() if callable(retry.intervals) else retry.intervals
     front = int(bool(getattr(retry, "enqueue_at_front", False)))
-    return f"{retry.max}:{intervals[0] if intervals else 0}:{front}".encode()
+    return f"{retry.max}:{','.join(map(str, intervals or (0,)))}:{front}".encode()
 
 
 def failure(error: BaseException) -> Ending:

@@ -9,7 +9,7 @@ from msgqueue.jobs import Claimed, Enqueued, JobStatus
 from msgqueue.observe.faults import fault_point
 from msgqueue.queue import TaskQueue
 from msgqueue.store.codec import unpack_call
-from msgqueue.tasks import Task
+from msgqueue.tasks import Task, called_path
 from msgqueue.worker.endings import Ending, failure, success
 from msgqueue.worker.limits import JobTimeout, SupervisorLost, TimeLimit
 
@@ -33,8 +33,8 @@ class Execution:
     def read(self, job: Claimed) -> Call | Ending:
         """What to call, or the error that makes it impossible. Runs none of the user's code."""
         try:
-            path, _instance, args, kwargs = self._loads(unpack_call(job.data))
-            return Call(self._resolve(path), args, kwargs)
+            path, instance, args, kwargs = self._loads(unpack_call(job.data))
+            return Call(self._resolve(called_path(path, instance)), args, kwargs)
         except Exception as error:  # noqa: BLE001 - whatever the data makes the serializer raise
             return failure(error)
 
@@ -90,6 +90,5 @@ def _call(call: Call, job_id: str) -> Ending:
 
 def _show(task: Task[Any, Any], job_id: str) -> None:
     """Let `current_job()` find the job in this context."""
-    RUNNING.set(
-        Running(lambda: task.job(Enqueued(job_id, created=False, status=JobStatus.STARTED)))
-    )
+    handle = Enqueued(job_id, created=False, status=JobStatus.STARTED)
+    RUNNING.set(Running(job_id, lambda: task.job(handle)))

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -12,7 +13,7 @@ from msgqueue.queue import TaskQueue
 from msgqueue.store import steps
 from msgqueue.store.codec import unix_text
 from msgqueue.store.signals import Wakeup
-from msgqueue.store.steps import Entry, Settled
+from msgqueue.store.steps import Ended, Entry, Settled
 from msgqueue.worker.calls import Calls
 from msgqueue.worker.identity import Identity
 from msgqueue.worker.journal import Record, State
@@ -40,13 +41,16 @@ class Fleet:
         context: Context,
         queue: TaskQueue,
         terms: Terms,
+        identity: Identity,
         calls: Calls,
         wakeup: Wakeup,
         forget: Callable[[], None],
     ) -> None:
         self._context, self._queue, self._terms = context, queue, terms
         self._calls, self._wakeup, self._forget = calls, wakeup, forget
-        self._identity = Identity()
+        self._identity = identity
+        self._deaths: list[Ended] = []
+        self._done = 0
         self._watch = Watch(self.relieve)
         self._crashes = 0
         self._start_at = 0.0
@@ -80,17 +84,29 @@ class Fleet:
     def fill(self) -> None:
         """Start the children that are missing."""
         while self.wants_at <= clock():
+            deaths, self._deaths = self._deaths, []
             child = ChildProcess(
                 self._context,
                 self._queue,
                 self._identity,
-                self._terms,
+                self._terms_left(),
+                deaths=deaths,
                 forget=self._forget_all,
             )
             self.children.append(child)
             self._wakeup.listen(child.lane.worker)
             self._calls.ask(partial(_registration, child), partial(self._registered, child))
             event(logger, "worker started", worker=child.lane.worker, pid=child.pid)
+
+    def _terms_left(self) -> Terms:
+        jobs = self._terms.jobs
+        return self._terms if jobs is None else replace(self._terms, jobs=max(jobs - self.done, 0))
+
+    @property
+    def done(self) -> int:
+        """How many jobs have been run."""
+        accounts = [child.account() for child in self.living]
+        return self._done + sum(account.successful + account.failed for account in accounts)
 
     def _registered(self, child: ChildProcess, _new: bool) -> None:
         child.wake()
@@ -104,7 +120,10 @@ class Fleet:
     def _ended(self, child: ChildProcess) -> None:
         outcomes = [child.outcome(record) for record in child.account().of(State.ENDED)]
         judged = child.judged()
-        held = [record.entry for record in child.account().of(State.HELD)]
+        account = child.account()
+        held = [record.entry for record in account.of(State.HELD)]
+        self._done += account.successful + account.failed + len(outcomes) + len(judged)
+        self._deaths += judged
         orderly = child.retired and not judged
         event(
             logger,

@@ -36,6 +36,7 @@ SIZE: Final = HALVES_AT + 2 * HALF_SIZE
 LIMIT = Struct("<d")  # clock time after which a held job must not begin
 HELD = Struct("<dIHHH")  # limit, order, lengths of the names
 RUN = Struct("<dddB")  # clock time of the deadline, of the begin; Unix time of the begin; lane
+DEADLINE = Struct("<d")  # the first of them
 RUN_AT: Final = 18
 END = Struct("<dBII")  # Unix time of the end, kind, where the value is and how long
 END_AT: Final = 43
@@ -165,6 +166,10 @@ class JournalWriter:
         finally:
             self._release()
         return Begin.BEGUN
+
+    def extend(self, slot: int, deadline: float) -> None:
+        """Move the deadline (clock time) of a running job."""
+        DEADLINE.pack_into(self._map, SLOTS_AT + slot * SLOT_SIZE + RUN_AT, deadline)
 
     def end(self, slot: int, outcome: Outcome) -> bool:
         """Note an outcome. False: it does not fit and has to be reported at once."""

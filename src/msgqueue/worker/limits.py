@@ -34,15 +34,16 @@ class TimeLimit:
     def __init__(self) -> None:
         self._deadline = math.inf
         self._timeout = 0.0
+        self._error: BaseException | None = None
         self._rings_at = math.inf
         self._lost = False
         signal.signal(signal.SIGALRM, self._ring)
 
-    def start(self, now: float, timeout: float) -> None:
-        """A job begins; -1 is no limit."""
+    def start(self, now: float, timeout: float, error: BaseException | None = None) -> None:
+        """A job begins; -1 is no limit. Where it is broken `error` is raised, else a JobTimeout."""
         if timeout <= 0:
             return
-        self._timeout = timeout
+        self._timeout, self._error = timeout, error
         self._deadline = deadline = now + timeout
         if deadline < self._rings_at:
             self._set_timer(now, deadline)
@@ -71,4 +72,4 @@ class TimeLimit:
             self._set_timer(now, deadline)
             return
         self._deadline = math.inf
-        raise SupervisorLost if self._lost else JobTimeout(self._timeout)
+        raise SupervisorLost if self._lost else self._error or JobTimeout(self._timeout)

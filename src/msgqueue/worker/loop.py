@@ -6,7 +6,7 @@ import select
 import signal
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -19,6 +19,7 @@ from msgqueue.worker.calls import Calls
 from msgqueue.worker.extras import Extra, ExtraProcess
 from msgqueue.worker.fleet import Fleet
 from msgqueue.worker.heart import Heart
+from msgqueue.worker.identity import Identity
 from msgqueue.worker.os_signals import Signals
 from msgqueue.worker.process import ChildProcess
 from msgqueue.worker.scaler import Scaler
@@ -38,14 +39,25 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one run of a supervisor is to do; see `Supervisor`."""
+    """What one run of a supervisor is to do; see `Supervisor`.
+
+    Attributes:
+        identity: what its children are called.
+        idle: seconds without a job after which it ends.
+        promotes: whether it queues jobs that are due.
+        insist: seconds after the first signal in which a second one counts as the first.
+    """
 
     queue: TaskQueue
     terms: Terms
     bounds: Bounds
     grace: float
     burst: bool
-    extras: Sequence[Extra]
+    extras: Sequence[Extra] = ()
+    identity: Identity = field(default_factory=Identity)
+    idle: float = NEVER
+    promotes: bool = True
+    insist: float = 0.0
 
 
 class Loop:
@@ -58,11 +70,18 @@ class Loop:
         self._upkeep_calls = Calls(source)
         self._wakeup = Wakeup(source, plan.terms.queues)
         self._fleet = Fleet(
-            context, plan.queue, plan.terms, self._calls, self._wakeup, self._forget
+            context,
+            plan.queue,
+            plan.terms,
+            plan.identity,
+            self._calls,
+            self._wakeup,
+            self._forget,
         )
         self._heart = Heart(self._calls, lambda: self._fleet.children, self._fleet.stop)
         name = f"msgqueue.{socket.gethostname()}.{os.getpid()}"
-        self._upkeep = Upkeep(self._upkeep_calls, plan.terms.queues, name)
+        self._upkeep = Upkeep(self._upkeep_calls, plan.terms.queues, name, promotes=plan.promotes)
+        self._idle_since, self._done_seen = clock(), 0
         self._scaler = Scaler(plan.bounds, plan.terms.queues, self._fleet, self._calls)
         self._extras: list[ExtraProcess] = []
         self._at: dict[Callable[[], None], float] = {
@@ -75,6 +94,12 @@ class Loop:
         self._empty_handed = 0
         self._draining_at: float | None = None
         self._code = 0
+        self.forced = False
+
+    @property
+    def done(self) -> int:
+        """How many jobs were run."""
+        return self._fleet.done
 
     def run(self) -> int:
         """Loop until all has ended."""
@@ -114,8 +139,19 @@ class Loop:
         busy = self._fleet.look() or len(self._fleet.idle) < len(self._fleet.living)
         self._at[self._look] = clock() + (watch.EVERY if busy else LOOK_EVERY)
         self._mind_extras()
+        self._mind_ends()
         if self._draining_at is not None and clock() > self._draining_at + self._plan.grace:
             self._fleet.end()
+
+    def _mind_ends(self) -> None:
+        """Drain once it has run as many jobs, or was idle for as long, as it is to."""
+        if self._fleet.done != self._done_seen or not self._fleet.at_rest:
+            self._idle_since, self._done_seen = clock(), self._fleet.done
+        jobs = self._plan.terms.jobs
+        if jobs is not None and self._fleet.done >= jobs:
+            self._drain(f"{jobs} jobs were run")
+        elif clock() - self._idle_since >= self._plan.idle:
+            self._drain(f"idle for {self._plan.idle:g} s")
 
     def _look_at_queues(self) -> None:
         pause = LOOK_EVERY if self._wakeup.tracking else POLL_EVERY
@@ -180,7 +216,8 @@ class Loop:
                 self._at[self._look] = 0.0
             elif self._draining_at is None:
                 self._drain(f"{heard.name} received")
-            else:
+            elif clock() - self._draining_at >= self._plan.insist:
+                self.forced = True
                 self._fleet.end()
 
     def _hear_child(self, child: ChildProcess) -> None:
@@ -193,6 +230,7 @@ class Loop:
             self._wakeup.arm()
         if self._plan.burst:
             self._at[self._look_at_queues] = 0.0
+        self._mind_ends()
 
     def _hear_redis(self) -> None:
         for heard in self._wakeup.read():

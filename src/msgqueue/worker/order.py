@@ -1,10 +1,13 @@
 """In which order a child claims from its queues: by priority, or a fair share by weight."""
 
+import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 from msgqueue.errors import ConfigurationError
+
+Turns = Literal["strict", "round_robin", "random"]
 
 
 class Order(Protocol):
@@ -58,11 +61,46 @@ class Weighted:
                 self._passed[queue] = max(self._passed[queue], line)
 
 
-def order_of(queues: Sequence[str], weights: Sequence[int] | None) -> Order:
-    """The order of these queues: by their weights, strict without any."""
-    if weights is None:
+class RoundRobin:
+    """A queue that gave a job goes behind the others, as with rq's strategy of this name."""
+
+    def __init__(self, queues: Sequence[str]) -> None:
+        self._queues = tuple(queues)
+
+    def queues(self) -> tuple[str, ...]:
+        """The one after that which gave last first."""
+        return self._queues
+
+    def note(self, _asked: Sequence[str], came: Sequence[str]) -> None:
+        """Turn to the queue behind the last one that gave."""
+        if came:
+            behind = self._queues.index(came[-1]) + 1
+            self._queues = self._queues[behind:] + self._queues[:behind]
+
+
+class Random:
+    """Another order at each claim, as with rq's strategy of this name."""
+
+    def __init__(self, queues: Sequence[str]) -> None:
+        self._queues = tuple(queues)
+
+    def queues(self) -> tuple[str, ...]:
+        """Shuffled."""
+        return tuple(random.sample(self._queues, len(self._queues)))
+
+    def note(self, asked: Sequence[str], came: Sequence[str]) -> None:
+        """Nothing is remembered."""
+
+
+def order_of(
+    queues: Sequence[str], weights: Sequence[int] | None, turns: Turns = "strict"
+) -> Order:
+    """The order of these queues: by their weights, else as they take turns."""
+    if weights is not None:
+        return Weighted(dict(zip(queues, weights, strict=True)))
+    if turns == "strict":
         return Strict(queues)
-    return Weighted(dict(zip(queues, weights, strict=True)))
+    return RoundRobin(queues) if turns == "round_robin" else Random(queues)
 
 
 def check_weights(weights: Mapping[str, int]) -> tuple[int, ...]:

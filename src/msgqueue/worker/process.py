@@ -5,7 +5,7 @@ import os
 import secrets
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from multiprocessing.context import ForkProcess, SpawnContext, SpawnProcess
 from typing import Any, Final, Literal
@@ -59,11 +59,12 @@ class ChildProcess:
         identity: Identity,
         terms: Terms,
         *,
+        deaths: Sequence[Ended],
         forget: Callable[[], None],
     ) -> None:
         lane_id = secrets.token_hex(6)
         self.lane = Lane(lane_id, identity.worker_name(lane_id))
-        self._identity, self._queues = identity, terms.queues
+        self._identity, self._terms = identity, terms
         self.idle = self.half_idle = self.retired = False
         self.exit: Exit | None = None
         self.returning: dict[str, Entry] = {}
@@ -75,7 +76,7 @@ class ChildProcess:
         self._reader = JournalReader(self._journal)
         self._wake, their_wake = context.Pipe()
         their_lifeline, self._lifeline = context.Pipe(duplex=False)
-        outfit = child.Outfit(self.lane, terms, self._journal, their_wake, their_lifeline)
+        outfit = child.Outfit(self.lane, terms, self._journal, their_wake, their_lifeline, deaths)
         self._process = self._process_of(context, queue, outfit, forget)
         self._process.start()
         their_wake.close()
@@ -115,7 +116,7 @@ class ChildProcess:
     @property
     def shown(self) -> Worker:
         """What rq shows of it."""
-        return self._identity.shown(self.pid, self._queues)
+        return self._identity.shown(self.pid, self._terms)
 
     def account(self) -> Account:
         """What its journal says."""

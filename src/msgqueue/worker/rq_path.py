@@ -1,127 +1,191 @@
-"""What rq alone understands: callbacks, and what `get_current_job` answers.
+"""What rq alone understands: callbacks, webhooks, repeats and rate limits.
 
-The report is ours all the same: fenced, and in one step.
+rq's own methods run the job; the report is ours all the same: fenced, and in one step.
 """
 
-import sys
+import logging
 import time
-from collections.abc import Callable
-from contextvars import ContextVar, Token
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Final
 
 import redis
-import rq.job
-from rq.timeouts import UnixSignalDeathPenalty
+from rq.exceptions import NoSuchJobError
+from rq.job import Job, JobStatus
 
-from msgqueue.job import RUNNING
+from msgqueue.errors import JobNotFound
+from msgqueue.job import Job as Handle
+from msgqueue.job import Running
 from msgqueue.jobs import Claimed
 from msgqueue.queue import TaskQueue
-from msgqueue.worker.endings import Ending, failure, success
-from msgqueue.worker.limits import JobTimeout, TimeLimit
-
-try:
-    from rq.callbacks import execute_failure_callback, execute_success_callback
-except ImportError:  # rq 2: methods of Job
-    execute_success_callback = getattr(rq.job.Job, "execute_success_callback")  # noqa: B009 - rq 3 has none
-    execute_failure_callback = getattr(rq.job.Job, "execute_failure_callback")  # noqa: B009 - rq 3 has none
+from msgqueue.registry import RUN_JSON
+from msgqueue.store.steps import Ended
+from msgqueue.tasks import called_path
+from msgqueue.worker.endings import Ending, failure
+from msgqueue.worker.limits import TimeLimit
+from msgqueue.worker.rq_performing import RQ_3, Extend, Penalty, PerformingWorker, Run
 
 PAUSE: Final = 0.5  # seconds between two tries to read a job while Redis is away
+GONE: Final = (NoSuchJobError, JobNotFound)
+CALLBACK_RUNNERS: Any = import_module("rq.callbacks") if RQ_3 else Job  # rq 2: its methods
 CALLBACKS: Final = ("_success_callback_name", "_failure_callback_name", "_stopped_callback_name")
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Whose jobs rq's methods run, and what holds for them.
+
+    Attributes:
+        worker: the rq worker whose methods they are.
+        fetch: reads a job by its id; raises what `GONE` names for one that is gone.
+        check: raises what is wrong with a job that must not run.
+        encode: writes what its function returned.
+        handle: gives what `current_job()` answers.
+    """
+
+    worker: PerformingWorker
+    fetch: Callable[[str], Job]
+    check: Callable[[Job], None]
+    encode: Callable[[Job, Any], bytes]
+    handle: Callable[[str], Handle[Any]]
 
 
 class RqPath:
-    """Runs jobs that rq's own methods have to run."""
+    """Runs jobs by rq's own methods, and does what is due after their report."""
 
-    def __init__(self, queue: TaskQueue, limit: TimeLimit) -> None:
-        self._queue, self._limit = queue, limit
+    def __init__(self, rules: Rules, limit: TimeLimit) -> None:
+        self._rules, self._limit = rules, limit
+        self._ended: tuple[Job, Run] | None = None
 
-    def run(self, job: Claimed, now: float) -> Ending:
-        """Run a job and its callback under the job's time limit."""
+    def run(self, job: Claimed, _now: float, extend: Extend) -> Ending:
+        """Run a job with its callbacks.
+
+        Args:
+            job: the job.
+            _now: `clock()` at its begin.
+            extend: moves the moment at which the supervisor ends the run.
+        """
+        rules = self._rules
         try:
-            try:
-                rq_job = self._fetch(job.id)
-                self._check(rq_job)
-                self._limit.start(now, job.timeout)
-                ending = self._perform(rq_job)
-                self._limit.stop()
-            except Exception as error:  # noqa: BLE001 - the edge where the user's code runs
-                self._limit.stop()
-                return failure(error)
-        except JobTimeout as error:
+            rq_job = self.fetch(job.id)
+            rules.check(rq_job)
+        except Exception as error:  # noqa: BLE001 - whatever the data makes rq raise
             return failure(error)
+        run = self._new_run(job.id, extend)
+        ending = rules.worker.perform(rq_job, job, run)
+        if run.webhooks or getattr(rq_job, "rate_limit_key", None):
+            self._ended = rq_job, run
         return ending
 
-    def _perform(self, rq_job: Any) -> Ending:
-        try:
-            value = rq_job.perform()
-            execute_success_callback(rq_job, UnixSignalDeathPenalty, value)
-        except BaseException as error:  # noqa: BLE001 - rq calls back for every kind
-            self._limit.stop()
-            execute_failure_callback(rq_job, UnixSignalDeathPenalty, *sys.exc_info())
-            return failure(error)
-        return success(self._queue.resolve(rq_job.func_name), value)
+    def _new_run(self, job_id: str, extend: Extend) -> Run:
+        running = Running(job_id, lambda: self._rules.handle(job_id))
+        return Run(running, self._rules.encode, self._limit, extend)
 
-    def _check(self, rq_job: Any) -> None:
-        """Only what is registered or trusted runs, callbacks included."""
-        self._queue.resolve(rq_job.func_name)
-        for name in CALLBACKS:
-            if path := getattr(rq_job, name, None):
-                self._queue.resolve(path)
-
-    def _fetch(self, job_id: str) -> Any:
+    def fetch(self, job_id: str) -> Job:
+        """Read a job, however long Redis is away."""
         while True:
             try:
-                return self._queue.rq_job(job_id)
+                return self._rules.fetch(job_id)
             except (redis.ConnectionError, redis.TimeoutError):
                 time.sleep(PAUSE)
 
-
-class _Current:
-    """Stands where rq keeps the running job; a job of ours is read when it is asked for."""
-
-    def __init__(self, fetch: Callable[[str], Any]) -> None:
-        self._fetch = fetch
-        self._pushed: ContextVar[Any] = ContextVar("msgqueue.rq_pushed", default=None)
-        self._read: ContextVar[tuple[object, Any]] = ContextVar("msgqueue.rq_read")
-
     @property
-    def top(self) -> Any:
-        """The running job, as rq 2 asks for it."""
-        if pushed := self._pushed.get():
-            return pushed
-        running = RUNNING.get()
-        if running is None:
-            return None
-        known = self._read.get(None)
-        if known is None or known[0] is not running:
-            known = running, self._fetch(running.job.id)
-            self._read.set(known)
-        return known[1]
+    def owes(self) -> bool:
+        """Whether `after_report` has something to do: report what ended first."""
+        return self._ended is not None
 
-    def push(self, job: Any) -> None:
-        """rq 2's own `perform` begins."""
-        self._pushed.set(job)
+    def after_report(self) -> None:
+        """Send webhooks, and let the next job of a rate limit go."""
+        if self._ended is None:
+            return
+        (job, run), self._ended = self._ended, None
+        try:
+            _send_webhooks(job, run)
+            _give_way(job)
+        except redis.RedisError as error:
+            logger.warning("job %s: not all that follows it was done: %s", job.id, error)
 
-    def pop(self) -> Any:
-        """rq 2's own `perform` ends."""
-        job = self._pushed.get()
-        self._pushed.set(None)
-        return job
+    def after_deaths(self, deaths: Iterable[Ended]) -> None:
+        """Do for jobs whose process died, or was ended, what rq's worker does."""
+        for ended in deaths:
+            try:
+                job = self.fetch(ended.id)
+                self._rules.check(job)
+                self._after_death(job, ended)
+            except GONE:
+                continue
+            except Exception:
+                logger.exception("job %s: what follows its end failed", ended.id)
 
-    def get(self) -> Any:
-        """The running job, as rq 3 asks for it."""
-        return self.top
-
-    def set(self, job: Any) -> Token[Any]:
-        """rq 3's own `perform` begins."""
-        return self._pushed.set(job)
-
-    def reset(self, token: Token[Any]) -> None:
-        """rq 3's own `perform` ends."""
-        self._pushed.reset(token)
+    def _after_death(self, job: Job, ended: Ended) -> None:
+        run = self._new_run(job.id, _nobody_watches)
+        if ended.cause == "stop" and job.stopped_callback:
+            CALLBACK_RUNNERS.execute_stopped_callback(
+                job, lambda *args, **kwargs: Penalty(run, *args, **kwargs)
+            )
+        if job.webhooks and job.get_status() == JobStatus.FAILED:
+            job.send_webhooks(JobStatus.FAILED, exc_string=ended.reason)
+        _give_way(job)
 
 
-def show_current_job(queue: TaskQueue) -> None:
-    """Make rq's `get_current_job()` work inside of our runs, in coroutines too."""
-    name = "_current_job" if hasattr(rq.job, "_current_job") else "_job_stack"
-    setattr(rq.job, name, _Current(queue.rq_job))
+def _nobody_watches(_until: float) -> None:
+    """No job runs."""
+
+
+def _send_webhooks(job: Job, run: Run) -> None:
+    if not run.webhooks or run.ending is None:
+        return
+    job.webhooks = run.webhooks
+    status = job.connection.hget(job.key, "status")
+    if run.ending.kind == "repeat" or (run.ending.kind == "ok" and status in (None, b"finished")):
+        job.send_webhooks(JobStatus.FINISHED)
+    elif status == b"failed":
+        told = run.ending.value.decode() if run.ending.kind == "error" else ""
+        job.send_webhooks(JobStatus.FAILED, exc_string=told)
+
+
+def _give_way(job: Job) -> None:
+    """The job holds its place within a rate limit no longer, unless it runs again."""
+    if getattr(job, "rate_limit_key", None):
+        limits: Any = import_module("rq.rate_limit")  # rq 2 has none
+        limits.RateLimitRegistry.from_job(job).release_stale_and_enqueue(job.id)
+
+
+class _TaskWorker(PerformingWorker):
+    """Runs jobs of a TaskQueue, over its connections."""
+
+    def _set_connection(self, connection: redis.Redis) -> redis.Redis:
+        return connection  # rq's own makes every call wait for minutes where Redis hangs
+
+
+def task_rules(queue: TaskQueue, name: str) -> Rules:
+    """What holds for the jobs of a TaskQueue: only what is registered or trusted runs.
+
+    Args:
+        queue: whose jobs.
+        name: of the worker.
+    """
+    client = queue.source.client()
+    worker = _TaskWorker([], name=name, connection=client, prepare_for_work=False)
+    worker.serializer = queue.serializer  # has what rq uses of one
+
+    def check(job: Job) -> None:
+        queue.resolve(_path(job))
+        for callback in CALLBACKS:
+            if path := getattr(job, callback, None):
+                queue.resolve(path)
+
+    def encode(job: Job, value: Any) -> bytes:
+        path = _path(job)
+        if path.endswith(RUN_JSON):  # has encoded it already
+            return queue.serializer.dumps(value)
+        return queue.resolve(path).encode_result(value)
+
+    return Rules(worker, queue.rq_job, check, encode, queue.job)
+
+
+def _path(job: Job) -> str:
+    return called_path(str(job.func_name), job.instance)

@@ -1,8 +1,13 @@
 """How the children of a supervisor work."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from msgqueue.queue import TaskQueue
+from msgqueue.worker.limits import TimeLimit
+from msgqueue.worker.order import Turns
 from msgqueue.worker.pace import MOST
+from msgqueue.worker.rq_path import RqPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,9 +19,19 @@ class Terms:
         claim: how many jobs it claims at once, at most.
         concurrency: how many coroutines it runs at once.
         weights: a weight for each queue, for fair shares instead of priority.
+        order: how its queues take turns where they have no weights.
+        jobs: how many jobs it claims in all; None for any number.
+        max_deliveries: of jobs that plain rq enqueued; None for the default.
+        result_ttl: seconds, of jobs that say nothing of it; None for the default.
+        rules: by what jobs run, instead of the TaskQueue's own rules.
     """
 
     queues: tuple[str, ...]
     claim: int = MOST
     concurrency: int = 100
     weights: tuple[int, ...] | None = None
+    order: Turns = "strict"
+    jobs: int | None = None
+    max_deliveries: int | None = None
+    result_ttl: int | None = None
+    rules: Callable[[TaskQueue, TimeLimit], RqPath] | None = None

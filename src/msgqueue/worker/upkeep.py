@@ -27,19 +27,21 @@ logger = logging.getLogger(__name__)
 class Upkeep:
     """The upkeep of some queues, while this supervisor leads."""
 
-    def __init__(self, calls: Calls, queues: tuple[str, ...], name: str) -> None:
+    def __init__(
+        self, calls: Calls, queues: tuple[str, ...], name: str, *, promotes: bool = True
+    ) -> None:
         self._calls, self._queues, self._name = calls, queues, name
         self._token = secrets.token_hex(8)
         self._leading = False
         self._lead_at = 0.0
-        self._due = dict.fromkeys(queues, 0.0)
+        self._due = dict.fromkeys(queues if promotes else (), 0.0)
         self._handover_at = self._trim_at = 0.0
         self._trimmed = 0
 
     @property
     def wants_at(self) -> float:
         """Clock time of the next duty."""
-        return min(self._lead_at, *self._due.values()) if self._leading else self._lead_at
+        return min([self._lead_at, *self._due.values()]) if self._leading else self._lead_at
 
     def go(self) -> None:
         """Do what is due."""
@@ -57,7 +59,7 @@ class Upkeep:
     def leave(self) -> None:
         """Give the queues' scheduler locks back, so that another one need not wait."""
         if self._leading:
-            for queue in self._queues:
+            for queue in self._due:
                 self._calls.ask(partial(steps.leave_promoting, queue, self._name), _done)
         self._leading = False
         self._lead_at = float("inf")

@@ -157,12 +157,18 @@ local function err(run, job, trace)
   run_again(run, interval, redis.call('HGET', key, 'enqueue_at_front_on_retry') == '1')
 end
 
--- The task returned rq's Retry: value is <max>:<interval>:<front>. A stop wins here, too.
+-- The task returned rq's Retry: value is <max>:<interval>,<interval>,...:<front>, of which each run has
+-- its interval and further ones the last. A stop wins here, too.
 local function returned_retry(run, job, value)
   if job.stop == run.execution then return fail(run, job, 3, 'stopped', '', '') end
   local key = run.key
-  local max, interval, front = string.match(value, '^(%d+):(%d+):(%d)')
+  local max, intervals, front = string.match(value, '^(%d+):([%d,]+):(%d)')
   local done = tonumber(redis.call('HGET', key, 'number_of_retries') or '') or 0
+  local interval, number = '0', 0
+  for digits in string.gmatch(intervals, '%d+') do
+    if number <= done then interval = digits end
+    number = number + 1
+  end
   if done >= tonumber(max) then return fail(run, job, 5, 'failed', '', '') end
   add_result(run, failure_ttl(job.failure_ttl), 4, '', '')
   redis.call('HSET', key, 'number_of_retries', done + 1)

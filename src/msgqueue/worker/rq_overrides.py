@@ -1,0 +1,60 @@
+"""Which of rq's methods somebody has overridden or replaced: sentry-sdk and tracers do."""
+
+import os
+from collections.abc import Sequence
+from types import FunctionType
+from typing import Any, Final
+
+import rq
+from rq import Worker
+from rq.job import Job
+
+HEEDED: Final = (
+    "perform_job",
+    "execute_job",
+    "handle_exception",
+    "handle_job_success",
+    "handle_job_failure",
+    "handle_job_retry",
+    "prepare_job_execution",
+    "handle_execution_ended",
+)
+"""What rq's path calls: where one is foreign, all jobs take that path."""
+
+OF_JOBS: Final = ("perform", "_execute")
+
+UNHEEDED: Final = (
+    "main_work_horse",
+    "fork_work_horse",
+    "monitor_work_horse",
+    "setup_work_horse_signals",
+    "dequeue_job_and_maintain_ttl",
+    "maintain_heartbeats",
+)
+"""What a warm process has no use for: it is told, once, that a foreign one is not called."""
+
+OWN: Final = (os.path.dirname(rq.__file__) + os.sep, os.path.dirname(__file__) + os.sep)  # noqa: PTH120 - files in code objects are text
+
+
+def heeded(worker: type[Worker], job: type[Job]) -> list[str]:
+    """The foreign methods that rq's path honours, as `Class.method`."""
+    return [*_foreign(worker, HEEDED), *_foreign(job, OF_JOBS)]
+
+
+def unheeded(worker: type[Worker]) -> list[str]:
+    """The foreign methods that are never called."""
+    return _foreign(worker, UNHEEDED)
+
+
+def _foreign(kind: type[Any], names: Sequence[str]) -> list[str]:
+    return [
+        f"{one.__name__}.{name}"
+        for name in names
+        for one in kind.__mro__
+        if name in vars(one) and not _is_own(vars(one)[name])
+    ]
+
+
+def _is_own(method: object) -> bool:
+    """Whether a method is written in rq's or our files; a proxy of one is not."""
+    return type(method) is FunctionType and method.__code__.co_filename.startswith(OWN)

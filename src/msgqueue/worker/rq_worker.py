@@ -1,0 +1,178 @@
+"""The drop-in for rq: `rq worker --worker-class msgqueue.RqWorker`."""
+
+import gc
+import math
+import multiprocessing
+import os
+import socket
+import time
+from functools import partial
+from typing import Any, Final
+
+from rq.defaults import DEFAULT_LOGGING_DATE_FORMAT, DEFAULT_LOGGING_FORMAT
+from rq.logutils import green, setup_loghandlers
+
+from msgqueue.queue import TaskQueue
+from msgqueue.store import steps
+from msgqueue.store.codec import text, unix_text
+from msgqueue.worker.identity import Identity
+from msgqueue.worker.loop import Loop, Plan
+from msgqueue.worker.order import Turns
+from msgqueue.worker.os_signals import Signals
+from msgqueue.worker.rq_overrides import heeded, unheeded
+from msgqueue.worker.rq_performing import PerformingWorker
+from msgqueue.worker.rq_rules import RqRules
+from msgqueue.worker.scaling import Bounds
+from msgqueue.worker.terms import Terms
+
+TURNS: Final[dict[str, Turns]] = {
+    "default": "strict",
+    "round_robin": "round_robin",
+    "random": "random",
+}
+INSIST: Final = 1.0  # seconds after a first signal in which rq ignores a second one
+
+
+class RqWorker(PerformingWorker):
+    """An rq worker that runs its jobs in a warm process, under a supervisor of msgqueue.
+
+    Used in place of `rq.Worker`, most often as `rq worker --worker-class msgqueue.RqWorker`: with
+    the same arguments, flags, jobs, serializer and data in Redis. Any importable function runs, and
+    a job whose process dies fails, or is retried where it has rq's Retry: both are rq's rules.
+
+    One job runs at a time, in a process that the next job finds warm: what a job leaves behind in
+    module globals is there for the next. A process that died is replaced.
+    """
+
+    def work(
+        self,
+        burst: bool = False,
+        logging_level: str | None = None,
+        date_format: str = DEFAULT_LOGGING_DATE_FORMAT,
+        log_format: str = DEFAULT_LOGGING_FORMAT,
+        max_jobs: int | None = None,
+        max_idle_time: int | None = None,
+        with_scheduler: bool = False,
+        dequeue_strategy: Any = "default",
+    ) -> bool:
+        """Work until it is told to end; in the main thread.
+
+        Args:
+            burst: end when the queues are empty.
+            logging_level: of rq's log; None leaves it as it is.
+            date_format: of rq's log.
+            log_format: of rq's log.
+            max_jobs: end after so many jobs.
+            max_idle_time: end after so many seconds without a job.
+            with_scheduler: queue jobs that are due, unless an rq scheduler does.
+            dequeue_strategy: `default`, `round_robin` or `random`.
+
+        Returns:
+            Whether any job was run.
+
+        Raises:
+            ValueError: a worker of this name is alive, or the strategy is unknown.
+            SystemExit: a second signal ended it under a job.
+        """
+        turns = TURNS.get(getattr(dequeue_strategy, "value", dequeue_strategy))
+        if turns is None:
+            raise ValueError(f"Dequeue strategy {dequeue_strategy} is not allowed.")
+        for name in ("rq.worker", "rq.job"):
+            setup_loghandlers(logging_level, date_format, log_format, name=name)
+        self._claim_name()
+        self._tell()
+        queue = TaskQueue(connection=self.connection)
+        if with_scheduler:
+            self._promote(queue)
+        terms = Terms(
+            tuple(self.queue_names()),
+            claim=1,
+            order=turns,
+            jobs=max_jobs,
+            max_deliveries=1,
+            result_ttl=self.default_result_ttl,
+            rules=partial(RqRules, self),
+        )
+        plan = Plan(
+            queue,
+            terms,
+            Bounds(1, 1),
+            grace=math.inf,
+            burst=burst,
+            identity=self._identity(),
+            idle=math.inf if max_idle_time is None else max_idle_time,
+            promotes=with_scheduler,
+            insist=INSIST,
+        )
+        return self._run_loop(plan)
+
+    def _run_loop(self, plan: Plan) -> bool:
+        gc.collect()
+        gc.freeze()  # what was imported stays shared with the children
+        with Signals() as signals:
+            loop = Loop(plan, multiprocessing.get_context("fork"), signals)
+            loop.run()
+        self.log.info("Worker %s: done, %d jobs were run", self.name, loop.done)
+        if loop.forced:
+            raise SystemExit
+        return loop.done > 0
+
+    def _claim_name(self) -> None:
+        """Refuse a name that is alive; take over one whose process on this machine is dead."""
+        fields: Any = ("death", "hostname", "pid")
+        values: Any = self.connection.hmget(self.key, fields)
+        death, host, pid = map(text, values)
+        if death or not host:
+            return
+        if not _is_dead(host, pid):
+            raise ValueError(f"There exists an active worker named {self.name!r} already")
+        self.connection.delete(self.key)
+
+    def _identity(self) -> Identity:
+        return Identity(
+            rq_version=self.version,
+            python_version=self.python_version,
+            ip_address=self.ip_address or "",
+            name=self.name,
+        )
+
+    def _promote(self, queue: TaskQueue) -> None:
+        """Queue what is due: a burst would not wait for it."""
+        for name in self.queue_names():
+            while queue.store.run(steps.promote(name, self.name, unix_text(time.time()))).moved:
+                pass
+
+    def _tell(self) -> None:
+        log = self.log
+        log.info("Worker %s: started with PID %d, by msgqueue", self.name, os.getpid())
+        log.info("*** Listening on %s...", green(", ".join(self.queue_names())))
+        if foreign := heeded(type(self), self.job_class):
+            log.warning(
+                "Worker %s: %s overridden or replaced: jobs take rq's own path, which costs"
+                " each about a millisecond and a read of the job",
+                self.name,
+                _listed(foreign),
+            )
+        if foreign := unheeded(type(self)):
+            log.warning(
+                "Worker %s: %s overridden or replaced, and not called: jobs share a warm process",
+                self.name,
+                _listed(foreign),
+            )
+
+
+def _listed(names: list[str]) -> str:
+    return f"{', '.join(names)} {'is' if len(names) == 1 else 'are'}"
+
+
+def _is_dead(host: str, pid: str) -> bool:
+    """Whether a process was of this machine, and is gone."""
+    if host != socket.gethostname() or not pid.isdecimal():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # it lives, and is somebody else's
+        pass
+    return False

@@ -1,0 +1,264 @@
+"""`rq worker --worker-class msgqueue.RqWorker` in a deployment of plain rq."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from rq import Callback, Queue, Retry, Worker
+from rq.command import (
+    send_kill_horse_command,
+    send_shutdown_command,
+    send_stop_job_command,
+)
+from rq.job import Job
+from rq.results import Result
+from tests.worker import plain
+
+Eventually = Callable[..., None]
+ROOT = Path(__file__).parents[2]
+RQ = Path(sys.executable).parent / "rq"
+
+
+class Deployment:
+    """A queue of plain rq, and workers started by rq's own command."""
+
+    def __init__(self, url: str, notes: Path) -> None:
+        self.url, self._notes = url, notes
+        self.redis = redis.Redis.from_url(url)
+        self.queue = Queue("default", connection=self.redis)
+        self._workers: list[subprocess.Popen[bytes]] = []
+
+    def start(self, *flags: str, queues: tuple[str, ...] = ("default",)) -> subprocess.Popen[bytes]:
+        """Start `rq worker` with our class."""
+        command = [str(RQ), "worker", "--url", self.url, "--worker-class", "msgqueue.RqWorker"]
+        path = f"{ROOT / 'src'}{os.pathsep}{ROOT}"
+        worker = subprocess.Popen(
+            [*command, *flags, *queues],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": path, "NOTES": str(self._notes)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        self._workers.append(worker)
+        return worker
+
+    def burst(self, *flags: str, queues: tuple[str, ...] = ("default",)) -> str:
+        """Run all that waits; what was logged."""
+        worker = self.start("--burst", *flags, queues=queues)
+        log, _ = worker.communicate(timeout=30)
+        assert worker.returncode == 0, log.decode()
+        return log.decode()
+
+    def noted(self) -> list[str]:
+        """The lines that `note` has written."""
+        return self._notes.read_text().splitlines() if self._notes.exists() else []
+
+    def job(self, job: Job) -> Job:
+        """The job, read anew."""
+        return Job.fetch(job.id, connection=self.redis, serializer=job.serializer)
+
+    def close(self) -> None:
+        """End all workers."""
+        for worker in self._workers:
+            if worker.poll() is None:
+                worker.kill()
+            worker.communicate()
+        self.redis.close()
+
+
+@pytest.fixture
+def rq(url: str, tmp_path: Path) -> Iterator[Deployment]:
+    deployment = Deployment(url, tmp_path / "notes")
+    yield deployment
+    deployment.close()
+
+
+def test_plain_functions_run_with_pickled_arguments_and_results(rq: Deployment) -> None:
+    jobs = [rq.queue.enqueue(plain.union, {1}, {number}) for number in range(50)]
+
+    rq.burst()
+
+    assert [job.return_value() for job in jobs] == [{1, number} for number in range(50)]
+    assert {rq.job(job).get_status() for job in jobs} == {"finished"}
+
+
+def test_a_failing_function_fails_with_its_traceback(rq: Deployment) -> None:
+    job = rq.queue.enqueue(plain.fail, "no such order")
+
+    log = rq.burst()
+
+    result = job.latest_result()
+    assert result is not None
+    assert result.type is Result.Type.FAILED
+    assert result.exc_string is not None
+    assert result.exc_string.rstrip().endswith("ValueError: no such order")
+    assert rq.job(job).get_status() == "failed"
+    assert job.id in rq.queue.failed_job_registry
+    assert "no such order" in log
+
+
+def test_methods_coroutines_and_dotted_paths_run(rq: Deployment) -> None:
+    method = rq.queue.enqueue(plain.Counter(40).plus, 2)
+    coroutine = rq.queue.enqueue(plain.double, 21)
+    path = rq.queue.enqueue("tests.worker.plain.add", 40, 2)
+
+    rq.burst()
+
+    assert [job.return_value() for job in (method, coroutine, path)] == [42, 42, 42]
+
+
+def test_get_current_job_works_inside(rq: Deployment) -> None:
+    job = rq.queue.enqueue(plain.own_id)
+
+    rq.burst()
+
+    assert job.return_value() == job.id
+    assert rq.job(job).meta == {"seen": True}
+
+
+def test_one_worker_is_registered_by_the_name_that_was_asked_for(
+    rq: Deployment, eventually: Eventually
+) -> None:
+    process = rq.start("--name", "accounts-1", queues=("high", "default"))
+    job = rq.queue.enqueue(plain.sleep, 1, "began")
+    eventually(lambda: rq.noted() == ["began"])
+
+    (worker,) = Worker.all(connection=rq.redis)
+
+    assert (worker.name, worker.pid) == ("accounts-1", process.pid)
+    assert worker.queue_names() == ["high", "default"]
+    assert rq.job(job).worker_name == "accounts-1"
+    eventually(lambda: rq.job(job).get_status() == "finished")
+    result = job.latest_result()
+    assert result is not None
+    assert result.worker_name == "accounts-1"
+
+
+def test_a_second_worker_of_a_name_that_is_alive_is_refused(
+    rq: Deployment, eventually: Eventually
+) -> None:
+    rq.start("--name", "accounts-1")
+    eventually(lambda: Worker.count(connection=rq.redis) == 1)
+
+    second = rq.start("--name", "accounts-1")
+    log, _ = second.communicate(timeout=30)
+
+    assert second.returncode == 1
+    assert "There exists an active worker named 'accounts-1' already" in log.decode()
+
+
+def test_a_worker_that_was_killed_starts_again_under_its_name_at_once(
+    rq: Deployment, eventually: Eventually
+) -> None:
+    first = rq.start("--name", "accounts-1")
+    eventually(lambda: Worker.count(connection=rq.redis) == 1)
+    first.kill()
+    first.wait()
+
+    rq.start("--name", "accounts-1")
+    job = rq.queue.enqueue(plain.add, 1, 2)
+
+    eventually(lambda: rq.job(job).get_status() == "finished")
+
+
+def test_rqs_shutdown_command_ends_the_worker_after_its_job(
+    rq: Deployment, eventually: Eventually
+) -> None:
+    process = rq.start("--name", "w")
+    job = rq.queue.enqueue(plain.sleep, 1, "began")
+    eventually(lambda: rq.noted() == ["began"])
+
+    send_shutdown_command(rq.redis, "w")
+
+    assert process.wait(20) == 0
+    assert rq.job(job).get_status() == "finished"
+    assert Worker.count(connection=rq.redis) == 0
+
+
+def test_rqs_stop_command_stops_the_job_and_runs_its_callback(
+    rq: Deployment, eventually: Eventually
+) -> None:
+    rq.start()
+    job = rq.queue.enqueue(plain.sleep, 60, "began", on_stopped=Callback(plain.stopped))
+    eventually(lambda: rq.noted() == ["began"])
+
+    send_stop_job_command(rq.redis, job.id)
+
+    eventually(lambda: rq.job(job).get_status() == "stopped")
+    eventually(lambda: rq.noted() == ["began", f"{job.id} stopped"])
+    result = job.latest_result()
+    assert result is not None
+    assert result.type is Result.Type.STOPPED
+
+
+def test_a_job_whose_process_dies_fails_at_once_and_the_next_one_runs(rq: Deployment) -> None:
+    dead = rq.queue.enqueue(plain.die)
+    next_one = rq.queue.enqueue(plain.add, 1, 2)
+
+    rq.burst()
+
+    assert rq.job(dead).get_status() == "failed"
+    assert next_one.return_value() == 3
+
+
+def test_rqs_kill_horse_command_fails_the_job_or_retries_it_if_it_has_retry(
+    rq: Deployment, eventually: Eventually
+) -> None:
+    rq.start("--name", "w")
+    job = rq.queue.enqueue(plain.sleep, 60, "began", retry=Retry(1))
+    for times in (1, 2):
+        eventually(lambda times=times: rq.noted() == ["began"] * times)
+        send_kill_horse_command(rq.redis, "w")
+
+    eventually(lambda: rq.job(job).get_status() == "failed")
+
+
+def test_jobs_share_a_warm_process(rq: Deployment) -> None:
+    jobs = [rq.queue.enqueue(plain.pids) for _ in range(3)]
+
+    rq.burst()
+
+    assert len({job.return_value() for job in jobs}) == 1
+
+
+def test_sigterm_lets_the_running_job_end(rq: Deployment, eventually: Eventually) -> None:
+    process = rq.start()
+    job = rq.queue.enqueue(plain.sleep, 1.5, "began")
+    waiting = rq.queue.enqueue(plain.add, 1, 2)
+    eventually(lambda: rq.noted() == ["began"])
+
+    process.send_signal(signal.SIGTERM)
+
+    assert process.wait(20) == 0
+    assert rq.job(job).get_status() == "finished"
+    assert rq.job(waiting).get_status() == "queued"
+
+
+def test_a_job_of_ours_and_one_of_rqs_run_in_order_of_priority(rq: Deployment) -> None:
+    high = Queue("high", connection=rq.redis)
+    low = [rq.queue.enqueue(plain.note, f"low {n}") for n in range(3)]
+    high.enqueue(plain.note, "high")
+
+    rq.burst(queues=("high", "default"))
+
+    assert rq.noted() == ["high", *(f"low {n}" for n in range(len(low)))]
+
+
+def test_the_time_limit_raises_rqs_exception(rq: Deployment) -> None:
+    job = rq.queue.enqueue(plain.sleep, 30, job_timeout=1)
+    begun = time.monotonic()
+
+    rq.burst()
+
+    assert time.monotonic() - begun < 10
+    result = job.latest_result()
+    assert result is not None
+    assert "rq.timeouts.JobTimeoutException: Task exceeded maximum timeout value" in str(
+        result.exc_string
+    )
