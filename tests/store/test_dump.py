@@ -20,14 +20,13 @@ def test_a_dump_restores_to_the_entry_it_stands_for(
     client: redis.Redis, size: int, worker: str
 ) -> None:
     value = pack_value(b"v" * size)
-    fields: dict[Any, Any] = {"type": 1, "worker_name": worker, "return_value": value}
-    fields |= {"execution_id": "abc.7", "execution_started_at": "1795000000.5"}
-    fields |= {"execution_ended_at": "1795000000.75"}
-    if not value:
-        del fields["return_value"]
+    fields: dict[Any, Any] = {"type": 1, "worker_name": worker, "execution_id": "abc.7"}
+    fields |= {"execution_started_at": "1795000000.5", "execution_ended_at": "1795000000.75"}
+    if value:
+        fields["return_value"] = value
     client.xadd("said", fields, f"{MS}-0")
     client.restore(
-        "told", 0, result_dump(MS, worker, value, "abc.7", "1795000000.5", "1795000000.75")
+        "told", 0, result_dump(MS, worker, value, "abc.7", b"1795000000.5", b"1795000000.75")
     )
     assert client.xrange("told") == client.xrange("said")
     client.xadd("told", {"it": "grows"}, f"{MS}-1")

@@ -43,8 +43,14 @@ def time_text(moment: datetime) -> str:
 
 def unix_text(seconds: float) -> str:
     """Unix seconds as rq writes a moment, to the microsecond below."""
+    return moment_texts(seconds)[1]
+
+
+def moment_texts(seconds: float) -> tuple[str, str]:
+    """Unix seconds as rq writes a moment: in a result stream, and in a hash."""
     second = int(seconds)
-    return f"{_second_text(second)}.{int((seconds - second) * 1_000_000):06d}Z"
+    fraction = f"{int((seconds - second) * 1_000_000):06d}"
+    return f"{second}.{fraction}", f"{_second_text(second)}.{fraction}Z"
 
 
 @lru_cache(maxsize=8)

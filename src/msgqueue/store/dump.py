@@ -8,36 +8,29 @@ that has results already, get XADD.
 
 from functools import lru_cache
 from struct import Struct
-from typing import Final
+from typing import Final, NamedTuple
 
 from anycrc import Model  # type: ignore[import-untyped]
 
+LARGEST: Final = 2048  # bytes of a value; for a larger one XADD's room is no waste
 SHORT: Final = 64  # bytes of a text from which its length takes two bytes
 NEAR: Final = 128  # bytes of an element from which stepping back over it takes two
-LARGEST: Final = 2048  # bytes of a value; for a larger one XADD's room is no waste
 
 STREAM: Final = 15  # RDB's type of a stream in listpacks, without what Redis 7 added
 RDB_VERSION: Final = 9
-FIELDS: Final = (
-    "type",
-    "worker_name",
-    "return_value",
-    "execution_id",
-    "execution_started_at",
-    "execution_ended_at",
-)
+NAMES: Final = ("type", "worker_name", "execution_id", "execution_started_at", "execution_ended_at")
 
-STREAM_ID = Struct(">QQ")  # milliseconds, number within them
+NODE = Struct(">BBBQQBB")  # type, listpacks, length of a key; its id; the listpack's length
 LISTPACK = Struct("<IH")  # bytes in all, elements
-LAST_ID = Struct(">BQB")  # a length of 64 bits follows; milliseconds; number
+LAST = Struct(">BBQBBBB")  # entries; a length of 64 bits follows; the last id; no groups; version
 CHECKSUM = Struct("<Q")
 
 _checksum = Model("CRC64-REDIS").calc
-_BYTES: Final = [bytes((number,)) for number in range(256)]
+_bytes: Final = [bytes((number,)) for number in range(256)]
 
 
 def result_dump(
-    ms: int, worker: str, value: bytes, execution: str, started: str, ended: str
+    ms: int, worker: str, value: bytes, execution: str, started: bytes, ended: bytes
 ) -> bytes:
     """The dump of a result stream with one entry, of a success.
 
@@ -49,65 +42,56 @@ def result_dump(
         started: text of its begin in Unix seconds.
         ended: text of its end.
     """
-    listpack = b"".join(
-        (
-            _head(worker, bool(value)),
-            _text(value) if value else b"",
-            _text(execution.encode()),
-            _text(started.encode()),
-            _text(ended.encode()),
-            _TAIL[bool(value)],
-        )
-    )
-    elements = _ELEMENTS[bool(value)]
-    size = LISTPACK.size + len(listpack)
+    frame = _frame(worker, execution, bool(value))
+    times = _text(started) + _text(ended)
+    entry = times + _text(value) if value else times
+    size = frame.room + len(entry)
     body = b"".join(
         (
-            b"%c\x01\x10" % STREAM,  # one listpack, whose key takes 16 bytes
-            STREAM_ID.pack(ms, 0),
-            b"%c%c" % (0x40 | size >> 8, size & 0xFF),
-            LISTPACK.pack(size, elements),
-            listpack,
-            b"\x01",  # one entry
-            LAST_ID.pack(0x81, ms, 0),
-            b"\x00%c\x00" % RDB_VERSION,  # no consumer groups
+            NODE.pack(STREAM, 1, 16, ms, 0, 0x40 | size >> 8, size & 0xFF),
+            LISTPACK.pack(size, frame.elements),
+            frame.head,
+            entry,
+            frame.tail,
+            LAST.pack(1, 0x81, ms, 0, 0, RDB_VERSION, 0),
         )
     )
     return body + CHECKSUM.pack(_checksum(body))
+
+
+class Frame(NamedTuple):
+    """What the results of one execution's id have in common around their times and value."""
+
+    head: bytes
+    tail: bytes
+    elements: int
+    room: int  # bytes of the listpack without times and value
+
+
+@lru_cache(maxsize=16)
+def _frame(worker: str, execution: str, valued: bool) -> Frame:
+    names = (*NAMES, "return_value") if valued else NAMES
+    master = [_number(1), _number(0), _number(len(names))]  # entries, deleted ones, fields
+    master += [_text(name.encode()) for name in names]
+    entry = [_number(0), _number(2), _number(0), _number(0)]  # the master's fields, its very id
+    entry += [_number(1), _text(worker.encode()), _text(execution.encode())]
+    tail = _number(len(names) + 3) + b"\xff"
+    elements = len(master) + len(entry) + len(names) - len(NAMES) + 3
+    head = b"".join((*master, *entry))
+    return Frame(head, tail, elements, LISTPACK.size + len(head) + len(tail))
 
 
 def _text(text: bytes) -> bytes:
     """A listpack's element: its length, itself, and what it takes, for reading backwards."""
     size = len(text)
     if size < SHORT:
-        return _BYTES[0x80 | size] + text + _BYTES[size + 1]
+        return _bytes[0x80 | size] + text + _bytes[size + 1]
     head = b"%c%c" % (0xE0 | size >> 8, size & 0xFF)
     if (taken := size + 2) < NEAR:
-        return head + text + _BYTES[taken]
+        return head + text + _bytes[taken]
     return head + text + b"%c%c" % (taken >> 7, 0x80 | taken & 0x7F)
 
 
 def _number(number: int) -> bytes:
     """A listpack's element of a number below 128."""
-    return _BYTES[number] + b"\x01"
-
-
-@lru_cache(maxsize=16)
-def _head(worker: str, valued: bool) -> bytes:
-    """The listpack's master entry, and its entry up to the worker's name."""
-    names = [name for name in FIELDS if valued or name != "return_value"]
-    return b"".join(
-        (
-            *(_number(1), _number(0), _number(len(names))),  # entries, deleted ones, fields
-            *(_text(name.encode()) for name in names),
-            _number(0),
-            *(_number(2), _number(0), _number(0)),  # the master's fields, its very id
-            _number(1),  # type: a success
-            _text(worker.encode()),
-        )
-    )
-
-
-#: What ends the entry: how many elements it has, and the listpack's end.
-_TAIL: Final = tuple(_number(len(FIELDS) + 2 + valued) + b"\xff" for valued in (0, 1))
-_ELEMENTS: Final = tuple(2 * len(FIELDS) + 6 + 2 * valued for valued in (0, 1))
+    return _bytes[number] + b"\x01"

@@ -25,6 +25,7 @@ from msgqueue.store.codec import (
     INFO_FIELDS,
     error_of,
     job_info,
+    moment_texts,
     pack_traceback,
     pack_value,
     parse_status,
@@ -33,7 +34,6 @@ from msgqueue.store.codec import (
     stored_result,
     text,
     time_text,
-    unix_text,
 )
 from msgqueue.store.dump import LARGEST, result_dump
 from msgqueue.store.script import Script, script
@@ -288,15 +288,17 @@ def work(
 
 def _outcome(worker: str, outcome: Outcome) -> tuple[Arg, ...]:
     queue, job_id, execution, kind, value, started, ended = outcome
-    begin, end, dump = repr(started), repr(ended), b""
+    begin, begin_text = moment_texts(started)
+    end, end_text = moment_texts(ended)
+    dump = b""
     if kind in ("ok", "repeat"):
         value = pack_value(value)
         if len(value) <= LARGEST:
-            dump = result_dump(int(ended * 1000), worker, value, execution, begin, end)
+            times = begin.encode(), end.encode()
+            dump = result_dump(int(ended * 1000), worker, value, execution, *times)
     elif kind == "error":
         value = pack_traceback(value)
-    texts = unix_text(started), unix_text(ended)
-    return (queue, job_id, execution, kind, value, begin, end, *texts, dump)
+    return queue, job_id, execution, kind, value, begin, end, begin_text, end_text, dump
 
 
 def _worked(execution: str, raw: list[Any]) -> Worked:
@@ -353,9 +355,10 @@ def settle(
         args += _outcome(lane.worker, outcome)
     args.append(len(ended))
     for queue, job_id, execution, cause, reason, started, at in ended:
-        texts = unix_text(started), unix_text(at)
+        begin, begin_text = moment_texts(started)
+        end, end_text = moment_texts(at)
         why = pack_traceback(reason.encode())
-        args += (queue, job_id, execution, cause, why, repr(started), repr(at), *texts, b"")
+        args += (queue, job_id, execution, cause, why, begin, end, begin_text, end_text, b"")
     for entry in held:
         args += entry
     return Step(script("settle"), (keys.worker(lane.worker),), args, _settled)
