@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import redis
 from rq import Queue
 from rq.serializers import JSONSerializer
 from tests.worker import app, faults
 
 from msgqueue import Job, JobStatus, TaskQueue
+from msgqueue.connection import Source
 from msgqueue.observe import logs
 from msgqueue.worker.supervisor import Supervisor
 
@@ -69,7 +69,7 @@ class Crew:
 
     def __init__(self, url: str, notes: Path) -> None:
         self.url, self._notes = url, notes
-        self.redis = redis.Redis.from_url(url)
+        self.redis = Source(url).client()
         self.rq = Queue("default", connection=self.redis, serializer=JSONSerializer)
         self._env = {"MSGQUEUE_REDIS_URL": url, "NOTES": str(notes)}
         self._processes: list[Process] = []

@@ -1,0 +1,260 @@
+"""Whatever Redis does: no worker exits, nothing is lost or doubled, what ended is reported."""
+
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import redis
+from rq import Worker
+from tests.redis_faults.conftest import CrewAt
+from tests.redis_faults.servers import LossyWay, Server
+from tests.worker.crew import Crew, Process
+
+from msgqueue import Job, JobFailed, JobStatus, QueueFull
+from msgqueue.embedded import binary
+from msgqueue.embedded.home import Home
+from msgqueue.embedded.process import State, probe
+
+Eventually = Callable[..., None]
+
+
+class Work:
+    """Two children that run long jobs, and jobs that wait behind them."""
+
+    def __init__(self, crew: Crew, eventually: Eventually, seconds: float) -> None:
+        self.crew, self._eventually = crew, eventually
+        self.supervisor: Process = crew.start(processes=2)
+        self.jobs: list[Job[object]] = [crew.enqueue("sleep", seconds, f"long {n}") for n in "ab"]
+        eventually(lambda: len(crew.noted()) == 2)
+        self.jobs += [crew.enqueue("note", n) for n in range(20)]
+        self.children = self.supervisor.children()
+
+    def end_well(self, timeout: float = 30.0) -> None:
+        """Every job was run once and is finished, by the children that there were."""
+        for job in self.jobs:
+            job.result(timeout=timeout)
+        assert Counter(self.crew.noted()) == dict.fromkeys(
+            ("long a", "long b", *map(str, range(20))), 1
+        )
+        counts = self.crew.queue.counts()
+        assert counts[JobStatus.FINISHED] == 22
+        assert sum(counts.values()) == 22
+        assert self.supervisor.children() == self.children
+
+
+@pytest.mark.slow
+def test_a_redis_that_is_killed_and_restarted(
+    server: Server, crew_at: CrewAt, eventually: Eventually
+) -> None:
+    work = Work(crew_at(server.url), eventually, 4)
+
+    server.kill()
+    time.sleep(5)
+    server.start()
+
+    work.end_well()
+
+
+@pytest.mark.slow
+def test_a_redis_that_is_away_for_longer_than_a_worker_is_known(
+    server: Server, crew_at: CrewAt, eventually: Eventually
+) -> None:
+    work = Work(crew_at(server.url), eventually, 5)
+
+    server.kill()
+    time.sleep(65)
+    server.start()
+
+    work.end_well()
+
+
+@pytest.mark.slow
+def test_a_redis_that_hangs_for_longer_than_a_lease(
+    server: Server, crew_at: CrewAt, eventually: Eventually
+) -> None:
+    work = Work(crew_at(server.url), eventually, 14)
+
+    server.signal(signal.SIGSTOP)
+    time.sleep(11)
+    server.signal(signal.SIGCONT)
+
+    work.end_well()
+
+
+@pytest.mark.slow
+def test_a_redis_that_is_slow_to_answer(
+    server: Server, crew_at: CrewAt, eventually: Eventually
+) -> None:
+    work = Work(crew_at(server.url), eventually, 2)
+
+    for _ in range(2):
+        server.client().execute_command("CLIENT", "PAUSE", 4000, "ALL")
+        time.sleep(4.2)
+
+    work.end_well()
+
+
+@pytest.mark.slow
+def test_a_redis_that_is_read_only_for_a_while(
+    server: Server, crew_at: CrewAt, eventually: Eventually
+) -> None:
+    work = Work(crew_at(server.url), eventually, 3)
+
+    server.client().replicaof("127.0.0.1", "1")  # a primary that does not exist: data stay
+    time.sleep(5)
+    server.client().replicaof("NO", "ONE")
+
+    work.end_well()
+
+
+def test_a_redis_whose_memory_is_full(
+    server: Server, crew_at: CrewAt, eventually: Eventually
+) -> None:
+    work = Work(crew_at(server.url), eventually, 1)
+
+    server.client().config_set("maxmemory", 1)
+
+    with pytest.raises(QueueFull):
+        work.crew.enqueue("note", "one more")
+    work.end_well()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_replies_that_are_lost(
+    server: Server, crew_at: CrewAt, eventually: Eventually, seed: int
+) -> None:
+    way = LossyWay(server, seed)
+    crew = crew_at(way.url)
+    supervisor = crew.start(processes=2, claim=8)
+    eventually(lambda: len(supervisor.children()) == 2)
+    children = supervisor.children()
+
+    way.loss = 0.05
+    jobs = [crew.enqueue("note", number) for number in range(400)]
+    eventually(lambda: len(set(crew.noted())) == 400, 60.0)
+    way.loss = 0.0
+
+    for job in jobs:
+        job.result(timeout=10)
+    assert way.lost > 10
+    assert Counter(crew.noted()) == dict.fromkeys(map(str, range(400)), 1)
+    assert crew.queue.counts()[JobStatus.FINISHED] == 400
+    assert supervisor.children() == children
+
+
+@pytest.fixture
+def sentinel(server: Server, servers: list[Server]) -> tuple[Server, Server, str]:
+    """A primary, its replica, and the url by which a Sentinel leads to the one that is primary."""
+    folder = server._folder.parent
+    replica = Server(
+        folder / "replica", "--replicaof", "127.0.0.1", str(server.port),
+        "--repl-diskless-sync-delay", "0", "--save", "",
+    )  # fmt: skip
+    servers.append(replica)
+    while replica.client().info("replication")["master_link_status"] != "up":
+        time.sleep(0.05)
+    config = folder / "sentinel.conf"
+    config.write_text(
+        f"sentinel monitor main 127.0.0.1 {server.port} 1\n"
+        "sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 3000\n"
+    )
+    watch = Server(folder / "sentinel", str(config), "--sentinel")
+    servers.append(watch)
+    while not watch.client().sentinel_slaves("main"):
+        time.sleep(0.05)
+    return server, replica, f"redis+sentinel://127.0.0.1:{watch.port}/main/0"
+
+
+def role(server: Server) -> str:
+    try:
+        return str(server.client().role()[0])
+    except redis.ConnectionError:
+        return "away"
+
+
+@pytest.mark.slow
+def test_a_primary_that_dies_and_is_replaced_through_sentinel(
+    sentinel: tuple[Server, Server, str], crew_at: CrewAt, eventually: Eventually
+) -> None:
+    primary, replica, url = sentinel
+    work = Work(crew_at(url), eventually, 4)
+    primary.client().wait(1, 2000)
+
+    primary.kill()
+    eventually(lambda: role(replica) == "master", 15.0)
+
+    work.end_well()
+
+
+@pytest.mark.slow
+def test_a_primary_that_is_replaced_in_good_order(
+    sentinel: tuple[Server, Server, str], crew_at: CrewAt, eventually: Eventually
+) -> None:
+    primary, replica, url = sentinel
+    primary.client().config_set("min-replicas-to-write", 1)  # else it takes writes that are lost
+    work = Work(crew_at(url), eventually, 4)
+    watch = redis.Redis(port=int(url.split(":")[2].split("/")[0]))
+
+    watch.execute_command("SENTINEL", "FAILOVER", "main")
+    eventually(lambda: role(replica) == "master" and role(primary) == "slave", 20.0)
+
+    work.end_well()
+
+
+@pytest.mark.slow
+def test_a_time_limit_holds_while_the_embedded_server_reads_its_file_back(
+    crew_at: CrewAt, short_path: Path, eventually: Eventually
+) -> None:
+    home, slow = short_path / "home", short_path / "slow"
+    executable = short_path / "server"
+    executable.write_text(
+        f'#!/bin/sh\n[ "$1" = --version ] || [ ! -e {slow} ] || sleep 6\n'
+        f'exec {binary.find(None)} "$@"\n'
+    )
+    executable.chmod(0o700)
+    crew = crew_at(Home(home).url)
+    supervisor = crew.start(
+        {"MSGQUEUE_REDIS_URL": "", "MSGQUEUE_HOME": f"{home}",
+         "MSGQUEUE_REDIS_SERVER": f"{executable}"}, processes=1,
+    )  # fmt: skip
+    eventually(lambda: home.exists() and probe(Home(home).socket) is State.READY)
+    eventually(lambda: Worker.all(connection=crew.redis))
+    child = Worker.all(connection=crew.redis)[0].pid
+    job = crew.enqueue("loop_in_c")
+    eventually(lambda: crew.running("loop_in_c"))
+    time.sleep(1.1)  # until the append-only file has it
+    slow.touch()
+
+    os.kill(Home(home).server_pid() or 0, signal.SIGKILL)
+
+    eventually(lambda: child not in supervisor.children(), 3.0)
+    eventually(lambda: probe(Home(home).socket) is State.READY)
+    with pytest.raises(JobFailed, match="JobTimeout"):
+        job.result(timeout=20)
+
+
+@pytest.mark.slow
+def test_a_supervisor_that_is_killed_every_five_seconds_starves_no_job(
+    server: Server, crew_at: CrewAt, eventually: Eventually
+) -> None:
+    crew = crew_at(server.url)
+    supervisor = crew.start(processes=1)
+    job = crew.enqueue("sleep", 1.0, "began")
+    eventually(lambda: "began" in crew.noted())
+
+    until = time.monotonic() + 17
+    while time.monotonic() < until:
+        for pid in (supervisor.pid, *supervisor.children()):
+            os.kill(pid, signal.SIGKILL)
+        supervisor = crew.start(processes=1)
+        time.sleep(5)
+        if job.refresh().status is JobStatus.FINISHED:
+            break
+
+    assert job.refresh().status is JobStatus.FINISHED
+    assert crew.noted() == ["began"] * 2
