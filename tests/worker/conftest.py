@@ -8,6 +8,7 @@ from tests.worker import app
 from tests.worker.crew import Crew
 
 from msgqueue.connection import Source
+from msgqueue.worker.calls import Calls
 
 
 @pytest.fixture
@@ -19,3 +20,11 @@ def crew(url: str, tmp_path: Path) -> Iterator[Crew]:
         yield crew
         crew.close()
     source.close()
+
+
+@pytest.fixture
+def calls(source: Source) -> Iterator[Calls]:
+    """The calls of a supervisor."""
+    calls = Calls(source)
+    yield calls
+    calls.close()

@@ -2,21 +2,12 @@
 
 import select
 import time
-from collections.abc import Iterator
 
-import pytest
 import redis
 
 from msgqueue.connection import Source
 from msgqueue.store import steps
 from msgqueue.worker.calls import Calls
-
-
-@pytest.fixture
-def calls(source: Source) -> Iterator[Calls]:
-    calls = Calls(source)
-    yield calls
-    calls.close()
 
 
 def go_on(calls: Calls, seconds: float = 1.0) -> None:

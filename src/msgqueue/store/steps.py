@@ -499,6 +499,11 @@ def waiting(queues: Sequence[str]) -> Step[dict[str, int]]:
     return Step(script("waiting"), (), queues, lambda raw: dict(zip(queues, raw, strict=True)))
 
 
+def supervisors() -> Step[int]:
+    """How many supervisors have children registered."""
+    return Step(script("supervisors"), (), (), int)
+
+
 def oldest(queues: Sequence[str]) -> Step[float]:
     """For how many seconds the job that waits longest at the head of these queues has waited."""
 

@@ -4,7 +4,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
@@ -70,6 +70,55 @@ class ExtraProcess:
     def close(self) -> None:
         """Close its pipe: in a process that was forked beside it."""
         self._lifeline.close()
+
+
+class Extras:
+    """All extras of a supervisor.
+
+    Args:
+        context: how they are started.
+        extras: what they run.
+        forget: closes, in an extra's process, what is the supervisor's.
+    """
+
+    def __init__(
+        self, context: Context, extras: Sequence[Extra], forget: Callable[[], None]
+    ) -> None:
+        self._context, self._extras, self._forget = context, extras, forget
+        self._running: list[ExtraProcess] = []
+
+    def start(self) -> None:
+        """Start them all."""
+        self._running = [self._started(extra) for extra in self._extras]
+
+    def mind(self, failed: Callable[[ExtraProcess], None]) -> None:
+        """Start again what ended; `failed` is told of one that never started."""
+        for at, extra in enumerate(self._running):
+            if extra.exit_code is None:
+                continue
+            if extra.failed_to_start:
+                failed(extra)
+            else:
+                self._running[at] = self._started(extra.extra)
+
+    def end(self) -> bool:
+        """Ask them to end; whether all have ended."""
+        for extra in self._running:
+            extra.end()
+        return all(extra.exit_code is not None for extra in self._running)
+
+    def kill(self) -> None:
+        """End what still runs at once."""
+        for extra in self._running:
+            extra.kill()
+
+    def close(self) -> None:
+        """Close their pipes: in a process that was forked beside them."""
+        for extra in self._running:
+            extra.close()
+
+    def _started(self, extra: Extra) -> ExtraProcess:
+        return ExtraProcess(self._context, extra, self._forget)
 
 
 def _forget(forget: Callable[[], None], lifeline: Connection) -> None:

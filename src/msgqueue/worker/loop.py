@@ -14,9 +14,10 @@ from msgqueue.observe.logs import event
 from msgqueue.queue import TaskQueue
 from msgqueue.store import steps
 from msgqueue.store.signals import Signal, Wakeup
-from msgqueue.worker import heart, scaler, watch
+from msgqueue.worker import crowd, heart, scaler, watch
 from msgqueue.worker.calls import Calls
-from msgqueue.worker.extras import Extra, ExtraProcess
+from msgqueue.worker.crowd import Crowd
+from msgqueue.worker.extras import Extra, ExtraProcess, Extras
 from msgqueue.worker.fleet import Fleet
 from msgqueue.worker.heart import Heart
 from msgqueue.worker.identity import Identity
@@ -65,7 +66,7 @@ class Loop:
 
     def __init__(self, plan: Plan, context: Context, signals: Signals) -> None:
         source = plan.queue.source
-        self._plan, self._context, self._signals = plan, context, signals
+        self._plan, self._signals = plan, signals
         self._calls = Calls(source, self._come_back)
         self._upkeep_calls = Calls(source)
         self._wakeup = Wakeup(source, plan.terms.queues)
@@ -83,11 +84,14 @@ class Loop:
         self._upkeep = Upkeep(self._upkeep_calls, plan.terms.queues, name, promotes=plan.promotes)
         self._idle_since, self._done_seen = clock(), 0
         self._scaler = Scaler(plan.bounds, plan.terms.queues, self._fleet, self._calls)
-        self._extras: list[ExtraProcess] = []
+        self._crowd = Crowd(self._upkeep_calls)
+        self._extras = Extras(context, plan.extras, self._forget)
         self._at: dict[Callable[[], None], float] = {
             self._beat: 0.0,
             self._look: 0.0,
             self._look_at_queues: 0.0,
+            self._look_around: 0.0,
+            self._wake_late: NEVER,
             self._scale: 0.0 if self._scaler.scales else NEVER,
         }
         self._waking = 1
@@ -104,7 +108,7 @@ class Loop:
     def run(self) -> int:
         """Loop until all has ended."""
         self._wakeup.connect()
-        self._extras = [ExtraProcess(self._context, e, self._forget) for e in self._plan.extras]
+        self._extras.start()
         try:
             while not self._over():
                 self._do_what_is_due()
@@ -112,8 +116,7 @@ class Loop:
             return self._code
         finally:
             self._fleet.end()
-            for extra in self._extras:
-                extra.kill()
+            self._extras.kill()
             for calls in (self._calls, self._upkeep_calls):
                 calls.close()
             self._wakeup.close()
@@ -138,7 +141,8 @@ class Loop:
         self._fleet.reap()
         busy = self._fleet.look() or len(self._fleet.idle) < len(self._fleet.living)
         self._at[self._look] = clock() + (watch.EVERY if busy else LOOK_EVERY)
-        self._mind_extras()
+        if self._draining_at is None:
+            self._extras.mind(self._end_without)
         self._mind_ends()
         if self._draining_at is not None and clock() > self._draining_at + self._plan.grace:
             self._fleet.end()
@@ -160,6 +164,14 @@ class Loop:
             self._wakeup.arm()
         if self._plan.burst and self._fleet.at_rest:
             self._calls.ask(lambda: steps.waiting(self._plan.terms.queues), self._end_burst)
+
+    def _look_around(self) -> None:
+        self._at[self._look_around] = clock() + crowd.EVERY
+        self._crowd.look()
+
+    def _wake_late(self) -> None:
+        self._at[self._wake_late] = NEVER
+        self._wake(Signal("changed"))
 
     def _scale(self) -> None:
         self._at[self._scale] = clock() + scaler.EVERY
@@ -234,7 +246,10 @@ class Loop:
 
     def _hear_redis(self) -> None:
         for heard in self._wakeup.read():
-            if heard.kind in ("work", "changed"):
+            pause = self._crowd.pause() if heard.kind == "changed" else 0.0
+            if pause:
+                self._at[self._wake_late] = clock() + pause
+            elif heard.kind in ("work", "changed"):
                 self._wake(heard)
             else:
                 self._obey(heard)
@@ -284,28 +299,16 @@ class Loop:
         away = self._calls.away and clock() > self._draining_at + self._plan.grace + GIVE_UP
         if self._fleet.children and not away:
             return False
-        for extra in self._extras:
-            extra.end()
-        return all(extra.exit_code is not None for extra in self._extras)
+        return self._extras.end()
 
-    def _mind_extras(self) -> None:
-        """An extra that ended is started again; one that never started ends all."""
-        if self._draining_at is not None:
-            return
-        for at, extra in enumerate(self._extras):
-            if extra.exit_code is None:
-                continue
-            if extra.failed_to_start:
-                self._code = extra.exit_code or 1
-                self._drain(f"{extra.extra.name} did not start")
-            else:
-                self._extras[at] = ExtraProcess(self._context, extra.extra, self._forget)
+    def _end_without(self, extra: ExtraProcess) -> None:
+        self._code = extra.exit_code or 1
+        self._drain(f"{extra.extra.name} did not start")
 
     def _forget(self) -> None:
         """In a process that was just forked: close what is the supervisor's."""
         self._signals.close()
         for calls in (self._calls, self._upkeep_calls):
             calls.close()
-        for extra in self._extras:
-            extra.close()
+        self._extras.close()
         self._wakeup.close()

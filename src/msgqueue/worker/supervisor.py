@@ -12,6 +12,7 @@ from msgqueue.errors import ConfigurationError, RedisUnavailable, UnknownQueue
 from msgqueue.observe.logs import event
 from msgqueue.queue import TaskQueue
 from msgqueue.store import steps
+from msgqueue.store.policy import eviction
 from msgqueue.worker.extras import Extra
 from msgqueue.worker.loop import Loop, Plan
 from msgqueue.worker.order import check_weights
@@ -117,10 +118,16 @@ class Supervisor:
 
     def _greet(self) -> None:
         """Speak to Redis once: a wrong password is told here, not to the log for ever."""
+        queue = self._plan.queue
         try:
-            self._plan.queue.store.run(steps.waiting(self._plan.terms.queues))
+            queue.store.run(steps.waiting(self._plan.terms.queues))
+            policy = eviction(queue.source)
         except RedisUnavailable as error:
             event(logger, "redis is away", level=logging.WARNING, reason=error.reason)
+            return
+        if policy is not None:
+            cure = "set maxmemory-policy noeviction: this one drops jobs when memory is full"
+            event(logger, "jobs may be lost", level=logging.WARNING, policy=policy, cure=cure)
 
     def __enter__(self) -> Self:
         """Start a worker as a process.
