@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from tests.worker import app
 from tests.worker.crew import Crew
+from tests.worker.deployment import Deployment
 
 from msgqueue.connection import Source
 from msgqueue.worker.calls import Calls
@@ -28,3 +29,11 @@ def calls(source: Source) -> Iterator[Calls]:
     calls = Calls(source)
     yield calls
     calls.close()
+
+
+@pytest.fixture
+def rq(url: str, tmp_path: Path) -> Iterator[Deployment]:
+    """A deployment of plain rq, whose workers end with the test."""
+    deployment = Deployment(url, tmp_path / "notes")
+    yield deployment
+    deployment.close()

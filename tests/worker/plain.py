@@ -1,11 +1,15 @@
-"""Plain functions of an rq deployment that has never heard of msgqueue."""
+"""Plain functions and classes of an rq deployment."""
 
 import os
 import time
 from pathlib import Path
 from typing import Any
 
-from rq import get_current_job
+from rq import Queue, Retry, get_current_job
+from rq.job import Job
+from rq.timeouts import JobTimeoutException
+
+from msgqueue import RqWorker
 
 
 def note(text: object) -> None:
@@ -77,3 +81,71 @@ def failed(job: Any, connection: Any, kind: Any, error: Any, trace: Any) -> None
 
 def stopped(job: Any, connection: Any) -> None:
     note(f"{job.id} stopped")
+
+
+def handle(job: Any, kind: Any, error: Any, trace: Any) -> bool:
+    """An exception handler that lets no other one see the error."""
+    note(f"handled {kind.__name__} of {job.id}")
+    return False
+
+
+def handle_too(job: Any, kind: Any, error: Any, trace: Any) -> None:
+    note("handled too")
+
+
+def again(times: int) -> Retry:
+    """Ask for another run, which rq ends after so many."""
+    note("run")
+    return Retry(max=times)
+
+
+def nothing() -> None:
+    return None
+
+
+def slow_failed(job: Any, connection: Any, kind: Any, error: Any, trace: Any) -> None:
+    time.sleep(2.5)
+    note(f"{job.id} raised {kind.__name__}")
+
+
+def broken(job: Any, connection: Any, result: Any) -> None:
+    raise RuntimeError("the callback is broken")
+
+
+def catch_timeout() -> None:
+    try:
+        time.sleep(30)
+    except JobTimeoutException:
+        note("cleaned up")
+        raise
+
+
+class OwnWorker(RqWorker):
+    """A worker class of a user, who heeds how jobs end."""
+
+    def handle_job_success(self, job: Any, *args: Any, **kwargs: Any) -> None:
+        note(f"success of {job.id}")
+        super().handle_job_success(job, *args, **kwargs)
+
+    def perform_job(self, job: Any, *args: Any, **kwargs: Any) -> bool:
+        note("perform")
+        return bool(super().perform_job(job, *args, **kwargs))
+
+    def main_work_horse(self, *_: Any) -> None:
+        note("never")
+
+
+class LoudJob(Job):
+    """A job class that takes part in running its jobs."""
+
+    def perform(self) -> Any:
+        note("performed")
+        return super().perform()
+
+
+class NamedQueue(Queue):
+    pass
+
+
+QUEUES = ["from-file"]
+NAME = "of-the-file"

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from rq import Callback, Worker
+from rq import Callback, Queue, Worker
 from rq.job import Job as RqJob
 from rq.serializers import JSONSerializer
+from tests.worker import pickled
 from tests.worker.crew import Crew
 
 from msgqueue import JobFailed
@@ -92,3 +93,22 @@ def test_a_callback_that_is_not_registered_does_not_run(crew: Crew) -> None:
 
     with pytest.raises(JobFailed, match=r"no task 'builtins\.print' is registered"):
         crew.queue.job(job.id).result(timeout=5)
+
+
+def test_a_task_that_was_given_to_rq_itself_runs(crew: Crew) -> None:
+    queue = Queue("default", connection=crew.redis)
+    plain = queue.enqueue(pickled.add, 40, 2)
+    called_back = queue.enqueue(pickled.add, 1, 2, on_success=Callback(pickled.note.path))
+
+    command = [
+        sys.executable,
+        "-m",
+        "msgqueue.cli",
+        "worker",
+        "tests.worker.pickled:queue",
+        "--burst",
+    ]
+    env = {**crew.environment(), "MSGQUEUE_REDIS_URL": crew.url}
+    subprocess.run(command, cwd=Path(__file__).parents[2], env=env, check=True, timeout=30)
+
+    assert (plain.return_value(), called_back.return_value()) == (42, 3)

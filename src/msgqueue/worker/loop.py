@@ -80,7 +80,7 @@ class Loop:
             self._forget,
         )
         self._heart = Heart(self._calls, lambda: self._fleet.children, self._fleet.stop)
-        name = f"msgqueue.{socket.gethostname()}.{os.getpid()}"
+        name = plan.identity.name or f"msgqueue.{socket.gethostname()}.{os.getpid()}"
         self._upkeep = Upkeep(self._upkeep_calls, plan.terms.queues, name, promotes=plan.promotes)
         self._idle_since, self._done_seen = clock(), 0
         self._scaler = Scaler(plan.bounds, plan.terms.queues, self._fleet, self._calls)

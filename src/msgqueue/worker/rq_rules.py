@@ -6,6 +6,7 @@ from contextvars import copy_context
 from functools import cache
 from typing import Any, Final, NamedTuple
 
+import redis
 from rq.job import Job, JobStatus, Retry
 from rq.logutils import blue, green
 from rq.timeouts import JobTimeoutException
@@ -14,11 +15,12 @@ from rq.utils import get_call_string, import_attribute
 from msgqueue.job import RUNNING, Running
 from msgqueue.jobs import Claimed
 from msgqueue.queue import TaskQueue
+from msgqueue.store import keys
 from msgqueue.store.codec import unpack_call
 from msgqueue.worker.endings import Ending, failure, retry_text
 from msgqueue.worker.limits import SupervisorLost, TimeLimit
 from msgqueue.worker.rq_overrides import heeded
-from msgqueue.worker.rq_path import RqPath, Rules
+from msgqueue.worker.rq_path import GONE, RqPath, Rules
 from msgqueue.worker.rq_performing import AFTERWARDS, Extend, PerformingWorker
 from msgqueue.worker.shared import clock
 
@@ -52,16 +54,40 @@ class RqRules(RqPath):
         self._worker, self._dumps = worker, worker.serializer.dumps
         self._whole = worker.job_class is not Job or bool(heeded(type(worker), worker.job_class))
         self._import = cache(import_attribute)
+        self._unwanted: str | None = None
 
     def run(self, job: Claimed, now: float, extend: Extend) -> Ending:
         """Run a job."""
         if self._whole or job.rq_only:
             self._tell("%s: %s", green(job.queue), job.id)
-            return super().run(job, now, extend)
-        ending = self._run(job, now, extend)
-        if ending.kind == "ok":
-            self._tell("%s: %s (%s)", green(job.queue), blue("Job OK"), job.id)
+            ending = super().run(job, now, extend)
+        else:
+            ending = self._run(job, now, extend)
+            if ending.kind == "ok":
+                self._tell("%s: %s (%s)", green(job.queue), blue("Job OK"), job.id)
+        if ending.kind == "error" and self._worker.disable_default_exception_handler:
+            self._unwanted = job.id
         return ending
+
+    @property
+    def owes(self) -> bool:
+        """Whether `after_report` has something to do."""
+        return super().owes or self._unwanted is not None
+
+    def after_report(self) -> None:
+        """Without rq's default exception handler a failure is in no registry, and has no result."""
+        super().after_report()
+        job_id, self._unwanted = self._unwanted, None
+        if job_id is None:
+            return
+        try:
+            job = self._rules.fetch(job_id)
+            if job.get_status(refresh=False) == JobStatus.FAILED:
+                job.failed_job_registry.remove(job)
+                if (result := job.latest_result()) is not None:
+                    job.connection.xdel(keys.results(job_id), str(result.id))
+        except (redis.RedisError, *GONE) as error:
+            self._worker.log.warning("job %s stays among the failed ones: %s", job_id, error)
 
     def _run(self, job: Claimed, now: float, extend: Extend) -> Ending:
         seconds = job.timeout

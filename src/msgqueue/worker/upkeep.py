@@ -1,6 +1,8 @@
 """Keeps a queue's house: takes over dead leases, queues due jobs, drops what has expired.
 
-One supervisor at a time does it, whoever holds the upkeep lock; each step is small.
+What concerns all queues of a Redis is done by one supervisor at a time, whoever holds the upkeep
+lock. Due jobs of a queue are queued by one of those that work it, whoever holds rq's lock of it.
+Each step is small.
 """
 
 import logging
@@ -17,6 +19,7 @@ from msgqueue.worker.calls import Calls
 from msgqueue.worker.shared import clock
 
 EVERY: Final = 1.0  # seconds between two sweeps, and two looks for due jobs
+ASK_EVERY: Final = 5.0  # seconds between two looks of one that neither leads nor holds rq's lock
 HANDOVER_EVERY: Final = 5.0  # seconds; it repeats what children do at once
 TRIM_EVERY: Final = 30.0  # seconds between two queues
 SOONEST: Final = 0.05  # seconds before a queue is looked at again for due jobs
@@ -25,7 +28,14 @@ logger = logging.getLogger(__name__)
 
 
 class Upkeep:
-    """The upkeep of some queues, while this supervisor leads."""
+    """The upkeep that falls to one supervisor.
+
+    Args:
+        calls: over which its steps go.
+        queues: those that it works.
+        name: under which it holds rq's locks.
+        promotes: whether it queues due jobs.
+    """
 
     def __init__(
         self, calls: Calls, queues: tuple[str, ...], name: str, *, promotes: bool = True
@@ -35,13 +45,14 @@ class Upkeep:
         self._leading = False
         self._lead_at = 0.0
         self._due = dict.fromkeys(queues if promotes else (), 0.0)
+        self._held: set[str] = set()
         self._handover_at = self._trim_at = 0.0
         self._trimmed = 0
 
     @property
     def wants_at(self) -> float:
         """Clock time of the next duty."""
-        return min([self._lead_at, *self._due.values()]) if self._leading else self._lead_at
+        return min([self._lead_at, self._trim_at, *self._due.values()])
 
     def go(self) -> None:
         """Do what is due."""
@@ -49,20 +60,24 @@ class Upkeep:
         if now >= self._lead_at:
             self._lead_at = now + EVERY
             self._calls.ask(partial(steps.lead, self._token), self._led)
-        if not self._leading:
-            return
         for queue, due in self._due.items():
             if now >= due:
-                self._due[queue] = now + EVERY
+                brisk = self._leading or queue in self._held
+                self._due[queue] = now + (EVERY if brisk else ASK_EVERY)
                 self._calls.ask(partial(self._promote, queue), partial(self._promoted, queue))
+        if now >= self._trim_at:
+            self._trim_at = now + TRIM_EVERY
+            self._trimmed = (self._trimmed + 1) % len(self._queues)
+            self._trim(self._queues[self._trimmed])
 
     def leave(self) -> None:
         """Give the queues' scheduler locks back, so that another one need not wait."""
-        if self._leading:
-            for queue in self._due:
-                self._calls.ask(partial(steps.leave_promoting, queue, self._name), _done)
+        for queue in self._held:
+            self._calls.ask(partial(steps.leave_promoting, queue, self._name), _done)
+        self._held.clear()
+        self._due.clear()
         self._leading = False
-        self._lead_at = float("inf")
+        self._lead_at = self._trim_at = float("inf")
 
     def _led(self, leading: bool) -> None:
         if leading != self._leading:
@@ -75,10 +90,6 @@ class Upkeep:
         if now >= self._handover_at:
             self._handover_at = now + HANDOVER_EVERY
             self._calls.ask(lambda: steps.handover(_now_text()), self._handed_over)
-        if now >= self._trim_at:
-            self._trim_at = now + TRIM_EVERY
-            self._trimmed = (self._trimmed + 1) % len(self._queues)
-            self._trim(self._queues[self._trimmed])
 
     def _sweep(self) -> None:
         self._calls.ask(lambda: steps.sweep(self._token, _now_text()), self._swept)
@@ -101,7 +112,11 @@ class Upkeep:
     def _promoted(self, queue: str, promoted: Promoted) -> None:
         if promoted.moved:
             event(logger, "jobs due", queue=queue, count=promoted.moved)
-        if promoted.next_due is not None and not promoted.busy:
+        if promoted.moved or (promoted.next_due is not None and not promoted.busy):
+            self._held.add(queue)
+        else:
+            self._held.discard(queue)
+        if queue in self._due and promoted.next_due is not None and not promoted.busy:
             wait = max(promoted.next_due - time.time(), SOONEST)
             self._due[queue] = min(self._due[queue], clock() + wait)
 
