@@ -227,6 +227,58 @@ def test_workers_lists_who_is_registered(run: Run, queue: TaskQueue) -> None:
     assert json.loads(run("workers", "--json").out)[0]["queues"] == "high,default"
 
 
+# -- What cannot be read
+
+
+@pytest.fixture
+def broken(queue: TaskQueue) -> str:
+    """A job whose hash cannot be read, and was set aside."""
+    job = queue.tasks["charge"].enqueue(7, cents=5)
+    queue.source.client().hset(f"rq:job:{job.id}", mapping={"timeout": "soon", "odd": b"\xff\x1b["})
+    InlineWorker(queue).drain()
+    return job.id
+
+
+def test_damaged_jobs_are_listed_with_reason_and_counted(run: Run, broken: str) -> None:
+    _, row = run("damaged").out.splitlines()
+    assert row.startswith(broken)
+    assert "the timeout is no number" in row
+    assert json.loads(run("damaged", "--json").out)["newest"][0]["id"] == broken
+    assert run("queues").out.splitlines()[-1] == (
+        "set aside, since they cannot be read: 1. See: msgqueue damaged"
+    )
+
+
+def test_a_damaged_job_is_shown_whole_and_escaped(run: Run, broken: str) -> None:
+    lines = [line.strip().split(maxsplit=1) for line in run("damaged", broken).out.splitlines()]
+    assert ["timeout", "soon"] in lines
+    assert ["odd", r"\xff\x1b["] in lines
+    assert json.loads(run("damaged", broken, "--json").out)[broken]["raw"]["timeout"] == "soon"
+    assert run("damaged", "nobody").out == "nobody was not set aside\n"
+
+
+def test_a_damaged_job_that_was_mended_is_put_back(run: Run, queue: TaskQueue, broken: str) -> None:
+    queue.source.client().hset(f"msgqueue:damaged:{broken}", "timeout", 30)
+
+    assert run("damaged", broken, "--requeue").out == f"{broken} queued\n"
+
+    InlineWorker(queue).drain()
+    assert queue.job(broken).status == JobStatus.FINISHED
+    assert run("damaged").out == "no damaged jobs\n"
+
+
+def test_a_damaged_job_is_deleted(run: Run, broken: str) -> None:
+    assert run("damaged", broken, "--delete").out == f"{broken} deleted\n"
+    assert run("damaged", broken, "--delete").out == f"{broken} missing\n"
+
+
+def test_damaged_jobs_are_changed_by_id_and_in_one_way(run: Run) -> None:
+    assert run("damaged", "--delete").err == (
+        "msgqueue: --requeue and --delete need the ids of the jobs\n"
+    )
+    assert run("damaged", "a", "--delete", "--requeue").code == 2
+
+
 # -- Changing
 
 

@@ -2,6 +2,8 @@
 
 import json
 import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Annotated, Any
 
@@ -20,7 +22,8 @@ from msgqueue.jobs import JobStatus
 from msgqueue.observe import logs
 from msgqueue.queue import TaskQueue
 from msgqueue.settings import Settings
-from msgqueue.store import steps
+from msgqueue.store import damage, steps
+from msgqueue.store.codec import time_text
 from msgqueue.worker import order, scaling
 from msgqueue.worker.supervisor import run
 
@@ -174,7 +177,10 @@ def queues(reference: MaybeApp = None, url: Url = None, as_json: AsJson = False)
     """Count the jobs of each queue."""
     with _queue(reference, url) as task_queue:
         counts = task_queue.store.run(steps.counts(task_queue.names))
+        aside = task_queue.store.run(damage.damaged(0)).total
     (tables.show_json if as_json else tables.show_queues)(counts)
+    if aside and not as_json:
+        typer.echo(f"set aside, since they cannot be read: {aside}. See: msgqueue damaged")
 
 
 @app.command()
@@ -186,6 +192,39 @@ def workers(reference: MaybeApp = None, url: Url = None, as_json: AsJson = False
         tables.show_json([{"name": one.name, **one.fields} for one in found])
     else:
         tables.show_workers(found)
+
+
+@app.command()
+def damaged(
+    job_ids: Annotated[list[str] | None, typer.Argument(metavar="[JOB_ID...]")] = None,
+    requeue: Annotated[
+        bool, typer.Option("--requeue", help="Put them back into their queues, once mended.")
+    ] = False,
+    delete: Annotated[bool, typer.Option("--delete", help="Delete them for good.")] = False,
+    limit: Annotated[int, typer.Option(help="How many to list, the newest first.")] = 20,
+    reference: MaybeApp = None,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the jobs that were set aside since they could not be read, or show some whole."""
+    if requeue and delete:
+        raise ConfigurationError("--requeue and --delete exclude each other: give one of them")
+    if (requeue or delete) and not job_ids:
+        raise ConfigurationError("--requeue and --delete need the ids of the jobs")
+    with _queue(reference, url) as task_queue:
+        store = task_queue.store
+        if not job_ids:
+            found = store.run(damage.damaged(limit))
+            (tables.show_json if as_json else tables.show_damages)(found)
+        elif requeue:
+            now = time_text(datetime.now(UTC))
+            _tell({name: store.run(damage.restore(name, now)) for name in job_ids}, as_json)
+        elif delete:
+            gone = {True: "deleted", False: "missing"}
+            _tell({name: gone[store.run(damage.discard(name))] for name in job_ids}, as_json)
+        else:
+            shown = {name: store.run(damage.remains(name)) for name in job_ids}
+            (tables.show_json if as_json else tables.show_remains)(tables.readable(shown))
 
 
 def _queue(reference: str | None, url: str | None) -> TaskQueue:
@@ -213,7 +252,7 @@ def _named(text: str) -> tuple[str, Any]:
     return name, _value(value)
 
 
-def _tell(statuses: dict[str, JobStatus], as_json: bool) -> None:
+def _tell(statuses: Mapping[str, str], as_json: bool) -> None:
     if as_json:
         tables.show_json(statuses)
     else:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from msgqueue.jobs import JobInfo, JobStatus, Page, StoredResult
+from msgqueue.store.damage import Damages, Remains
 from msgqueue.store.steps import WorkerInfo
 
 NEVER_CUT = 10_000  # characters a line, where the output goes into a file or a pipe
@@ -92,6 +93,44 @@ def show_workers(workers: Sequence[WorkerInfo]) -> None:
         for worker in workers
     ]
     _table(("worker", "state", "queues", "process", "finished", "failed"), rows)
+
+
+def show_damages(damages: Damages) -> None:
+    """Print what was set aside."""
+    if not damages.total:
+        typer.echo("no damaged jobs")
+        return
+    rows = [(one.id, _ago(one.at), one.reason.partition("\n")[0]) for one in damages.newest]
+    _table(("job", "set aside", "reason"), rows)
+    if damages.total > len(rows):
+        typer.echo(f"{damages.total} in all: --limit {damages.total}")
+
+
+def readable(remains: Mapping[str, Remains | None]) -> dict[str, dict[str, Any] | None]:
+    """What was set aside as text: bytes that are no plain text are escaped as Python does."""
+    return {name: _readable(one) if one else None for name, one in remains.items()}
+
+
+def show_remains(remains: Mapping[str, Mapping[str, Any] | None]) -> None:
+    """Print what `readable` gives of some jobs."""
+    for name, one in remains.items():
+        if one is None:
+            typer.echo(f"{name} was not set aside")
+            continue
+        raw = one["raw"]
+        rows = raw.items() if isinstance(raw, dict) else [("raw", value) for value in raw]
+        facts = [("job", name), ("set aside", _ago(one["at"])), ("reason", one["reason"])]
+        _table(("", ""), [*facts, ("type", one["type"]), *rows], header=False)
+
+
+def _readable(one: Remains) -> dict[str, Any]:
+    texts = [_escaped(value) for value in one.raw]
+    pairs = dict(zip(texts[::2], texts[1::2], strict=True)) if one.type == "hash" else texts
+    return {"at": one.damage.at, "reason": one.damage.reason, "type": one.type, "raw": pairs}
+
+
+def _escaped(raw: bytes) -> str:
+    return repr(raw)[2:-1]
 
 
 def result_text(result: StoredResult | None) -> str | None:

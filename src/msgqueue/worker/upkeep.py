@@ -14,6 +14,7 @@ from typing import Final
 from msgqueue.observe.logs import event
 from msgqueue.store import steps
 from msgqueue.store.codec import unix_text
+from msgqueue.store.damage import Damages, damaged
 from msgqueue.store.steps import Promoted, Swept
 from msgqueue.worker.calls import Calls
 from msgqueue.worker.shared import clock
@@ -47,7 +48,7 @@ class Upkeep:
         self._due = dict.fromkeys(queues if promotes else (), 0.0)
         self._held: set[str] = set()
         self._handover_at = self._trim_at = 0.0
-        self._trimmed = 0
+        self._trimmed = self._damaged = 0
 
     @property
     def wants_at(self) -> float:
@@ -69,6 +70,8 @@ class Upkeep:
             self._trim_at = now + TRIM_EVERY
             self._trimmed = (self._trimmed + 1) % len(self._queues)
             self._trim(self._queues[self._trimmed])
+            if self._leading:
+                self._calls.ask(lambda: damaged(0), self._see_damage)
 
     def leave(self) -> None:
         """Give the queues' scheduler locks back, so that another one need not wait."""
@@ -119,6 +122,12 @@ class Upkeep:
         if queue in self._due and promoted.next_due is not None and not promoted.busy:
             wait = max(promoted.next_due - time.time(), SOONEST)
             self._due[queue] = min(self._due[queue], clock() + wait)
+
+    def _see_damage(self, found: Damages) -> None:
+        if found.total > self._damaged:
+            cure = "msgqueue damaged shows what could not be read"
+            event(logger, "jobs set aside", level=logging.WARNING, count=found.total, cure=cure)
+        self._damaged = found.total
 
     def _handed_over(self, count: int) -> None:
         if count:
