@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,8 +27,8 @@ from benchmarks.server import PERSISTENCE, running
 from benchmarks.trial import Effort, MeasurementFailed, Trial, trial
 from msgqueue.embedded import binary
 
-WHOLE = Effort(seconds=3.0, jobs=300, idle=5.0, patience=30.0, million=1_000_000)
-QUICK = Effort(seconds=1.0, jobs=100, idle=2.0, patience=10.0, million=100_000)
+WHOLE = Effort(seconds=2.0, jobs=250, idle=10.0, patience=20.0, million=1_000_000)
+QUICK = Effort(seconds=0.7, jobs=100, idle=3.0, patience=10.0, million=100_000)
 
 
 def main(
@@ -41,6 +42,9 @@ def main(
     server: Annotated[
         str | None, typer.Option(help="The server's executable; default the embedded one.")
     ] = None,
+    patience: Annotated[
+        float | None, typer.Option(help="Seconds of waiting after a kill -9; default 20, quick 10.")
+    ] = None,
     persistence: Annotated[str, typer.Option(help=" or ".join(PERSISTENCE))] = "none",
     environments: Annotated[Path, typer.Option(help="Where the contenders are installed.")] = ROOT
     / ".nox"
@@ -52,7 +56,7 @@ def main(
 ) -> None:
     """Measure msgqueue beside its peers, interleaved, on one server that is thrown away."""
     contenders = _chosen(everyone, only or [])
-    measurements = tuple(one for one in MEASUREMENTS if not measure or one.name in measure)
+    measurements = _measured(measure or [], quick)
     executable = binary.find(server)
     console = Console(stderr=True)
     with ExitStack() as stack:
@@ -63,6 +67,7 @@ def main(
         conditions = _conditions(redis.name(), persistence)
         record = Record(conditions, contenders, measurements)
         effort = QUICK if quick else WHOLE
+        effort = replace(effort, patience=patience) if patience else effort
         trials = []
         for one in contenders:
             begun = stack.enter_context(trial(one, effort, redis, pythons[one.name], folder))
@@ -70,7 +75,7 @@ def main(
         _run(record, trials, rounds or (1 if quick else 3), console)
     if as_json:
         as_json.write_text(json.dumps(record.as_json(), indent=1))
-    out = Console(width=None if sys.stdout.isatty() else 250)
+    out = Console(width=None if sys.stdout.isatty() else 320)
     out.print(report.as_table(record))
     for note in report.notes(record):
         out.print(note)
@@ -86,9 +91,18 @@ def _chosen(everyone: bool, only: Sequence[str]) -> tuple[Contender, ...]:
     return tuple(one for one in CONTENDERS if everyone or not one.extra)
 
 
+def _measured(names: Sequence[str], quick: bool) -> tuple[Measurement, ...]:
+    if unknown := set(names) - {one.name for one in MEASUREMENTS}:
+        known = ", ".join(one.name for one in MEASUREMENTS)
+        raise typer.BadParameter(f"no measurement {', '.join(unknown)}: there are {known}")
+    if names:
+        return tuple(one for one in MEASUREMENTS if one.name in names)
+    return tuple(one for one in MEASUREMENTS if not (quick and one.slow))
+
+
 def _installed(contender: Contender, folder: Path, console: Console) -> Path:
-    with console.status(f"installing {contender.environment}"):
-        return python_of(contender, folder)
+    with console.status(f"installing {contender.environment.name}"):
+        return python_of(contender.environment, folder)
 
 
 def _run(record: Record, trials: Sequence[Trial], rounds: int, console: Console) -> None:
@@ -102,10 +116,10 @@ def _run(record: Record, trials: Sequence[Trial], rounds: int, console: Console)
             progress.update(bar, description=what)
             began = time.monotonic()
             try:
-                record.keeps[one.contender.name] = one.ask("keeps")
+                record.keeps[one.contender.column] = one.ask("keeps")
                 record.add(one.contender, measurement.take(one))
             except MeasurementFailed as fault:
-                record.faults[one.contender.name, measurement.name] = str(fault)
+                record.faults[one.contender.column, measurement.name] = str(fault)
             if not console.is_terminal:
                 console.print(f"{what}, {time.monotonic() - began:.1f} s")
             progress.advance(bar)

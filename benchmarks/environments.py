@@ -5,17 +5,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.roster import Contender
+from benchmarks.roster import MSGQUEUE, Environment
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def python_of(contender: Contender, folder: Path) -> Path:
-    """The interpreter of the contender's environment, which is made if it is not there."""
-    place = folder / contender.environment
+def python_of(environment: Environment, folder: Path) -> Path:
+    """The interpreter of that environment, which is made if it is not there."""
+    place = folder / environment.name
     python, note = place / "bin" / "python", place / "requirements.txt"
-    requirements = list(contender.requirements)
-    if contender.module == "msgqueue":
+    requirements = list(environment.requirements)
+    if environment is MSGQUEUE:
         requirements += ["--editable", str(ROOT)]
     wanted = "\n".join(requirements)
     if not note.exists() or note.read_text() != wanted:

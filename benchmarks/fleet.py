@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-STOP_WITHIN = 10.0
+STOP_WITHIN = 3.0
 """Seconds from SIGTERM until SIGKILL."""
 _TICKS = os.sysconf("SC_CLK_TCK")
 

@@ -6,7 +6,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.measurements import Figure, Measurement
-from benchmarks.roster import Contender
+from benchmarks.roster import RQ_2, RQ_3, Contender
 
 
 @dataclass
@@ -17,9 +17,9 @@ class Record:
         conditions: of the run: date, machine, server, versions.
         contenders: whom it measured.
         measurements: what it measured.
-        values: by contender and figure, one a round.
-        faults: by contender and measurement, what went wrong.
-        keeps: by contender, what is kept of a finished job.
+        values: by column and figure, one a round.
+        faults: by column and measurement, what went wrong.
+        keeps: by column, what is kept of a finished job.
     """
 
     conditions: dict[str, str]
@@ -32,54 +32,71 @@ class Record:
     def add(self, contender: Contender, figures: dict[str, float]) -> None:
         """Note the values of one measurement."""
         for key, value in figures.items():
-            self.values[contender.name, key].append(value)
+            self.values[contender.column, key].append(value)
 
-    def middle(self, contender: Contender, figure: Figure) -> float | None:
+    @property
+    def columns(self) -> list[str]:
+        """Of the table, in order."""
+        return list(dict.fromkeys(contender.column for contender in self.contenders))
+
+    def middle(self, column: str, figure: Figure) -> float | None:
         """The median of the rounds; None where there is none."""
-        values = self.values.get((contender.name, figure.key))
+        values = self.values.get((column, figure.key))
         return median(values) if values else None
 
-    def best_peer(self, figure: Figure) -> tuple[Contender, float] | None:
-        """The Python peer that is best in this."""
-        pick = max if figure.best == "most" else min
-        found = [
-            (contender, middle)
-            for contender in self.contenders
-            if contender.peer and (middle := self.middle(contender, figure)) is not None
-        ]
-        return pick(found, key=lambda pair: pair[1]) if found and figure.best else None
+    def ours(self, figure: Figure) -> float | None:
+        """Our median."""
+        return self._best(figure, [one for one in self.contenders if one.role == "ours"])
 
-    def times_best_peer(self, contender: Contender, figure: Figure) -> float | None:
-        """How many times better than that peer; below 1 it is worse."""
-        middle, best = self.middle(contender, figure), self.best_peer(figure)
-        if not middle or best is None or not best[1]:
+    def best_peer(self, figure: Figure) -> float | None:
+        """The median of the Python peer that is best in this."""
+        return self._best(figure, [one for one in self.contenders if one.role == "peer"])
+
+    def best_rq(self, figure: Figure) -> float | None:
+        """The median of the rq that is best in this."""
+        rq = RQ_2, RQ_3
+        return self._best(figure, [one for one in self.contenders if one.environment in rq])
+
+    def times(self, figure: Figure, other: float | None) -> float | None:
+        """How many times better ours is than the other; below 1 it is worse."""
+        ours = self.ours(figure)
+        if not ours or not other:
             return None
-        return middle / best[1] if figure.best == "most" else best[1] / middle
+        return ours / other if figure.best == "most" else other / ours
+
+    def _best(self, figure: Figure, contenders: list[Contender]) -> float | None:
+        pick = max if figure.best == "most" else min
+        middles = (self.middle(contender.column, figure) for contender in contenders)
+        return pick((middle for middle in middles if middle is not None), default=None)
 
     def as_json(self) -> dict[str, Any]:
         """Everything, for a file."""
         return {
             "conditions": self.conditions,
             "figures": {
-                figure.key: {"title": figure.title, "best": figure.best}
+                figure.key: {
+                    "title": figure.title,
+                    "best": figure.best,
+                    "ours_to_best_peer": self.times(figure, self.best_peer(figure)),
+                    "ours_to_best_rq": self.times(figure, self.best_rq(figure)),
+                }
                 for measurement in self.measurements
                 for figure in measurement.figures
             },
             "contenders": {
-                contender.name: {
-                    "requirements": contender.requirements,
-                    "keeps": self.keeps.get(contender.name),
+                column: {
+                    "keeps": self.keeps.get(column),
                     "rounds": {
-                        key: values
-                        for (name, key), values in self.values.items()
-                        if name == contender.name
+                        key: found for (name, key), found in self.values.items() if name == column
                     },
                     "failed": {
-                        measurement: fault
-                        for (name, measurement), fault in self.faults.items()
-                        if name == contender.name
+                        what: why for (name, what), why in self.faults.items() if name == column
                     },
                 }
+                for column in self.columns
+            },
+            "requirements": {
+                contender.environment.name: contender.environment.requirements
                 for contender in self.contenders
             },
         }

@@ -4,20 +4,21 @@ from rich.table import Table
 
 from benchmarks.measurements import Figure, Measurement
 from benchmarks.record import Record
-from benchmarks.roster import Contender
 
 NONE = "-"
+RATIOS = "times best peer", "times best rq"
+"""How many times better ours is; below 1 it is worse."""
 
 
 def lines(record: Record) -> list[list[str]]:
     """The table as text, headings first."""
-    contenders = record.contenders
-    head = ["", *(contender.name for contender in contenders), "ours / best peer"]
+    head = ["", *record.columns, *RATIOS]
     body = [
         [
             figure.title,
-            *(_cell(record, contender, measurement, figure) for contender in contenders),
-            _ratio(record, figure),
+            *(_cell(record, column, measurement, figure) for column in record.columns),
+            _ratio(record, figure, record.best_peer(figure)),
+            _ratio(record, figure, record.best_rq(figure)),
         ]
         for measurement in record.measurements
         for figure in measurement.figures
@@ -50,14 +51,13 @@ def notes(record: Record) -> list[str]:
     return [*kept, *failed]
 
 
-def _cell(record: Record, contender: Contender, measurement: Measurement, figure: Figure) -> str:
-    middle = record.middle(contender, figure)
+def _cell(record: Record, column: str, measurement: Measurement, figure: Figure) -> str:
+    middle = record.middle(column, figure)
     if middle is not None:
         return f"{middle:,.{figure.digits}f}"
-    return "failed" if (contender.name, measurement.name) in record.faults else NONE
+    return "failed" if (column, measurement.name) in record.faults else NONE
 
 
-def _ratio(record: Record, figure: Figure) -> str:
-    ours = next((one for one in record.contenders if not one.peer), None)
-    ratio = record.times_best_peer(ours, figure) if ours else None
-    return NONE if ratio is None else f"{ratio:.2f} x"
+def _ratio(record: Record, figure: Figure, other: float | None) -> str:
+    times = record.times(figure, other)
+    return NONE if times is None else f"{times:,.2f}"

@@ -1,21 +1,50 @@
-"""Who is measured, and the one place where versions are pinned."""
+"""Who is measured, in which configuration, and the one place where versions are pinned."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Literal
 
-EVERYTHING = frozenset(
-    {"drain", "single", "enqueue", "sleeps", "start", "result", "memory", "idle", "kill"}
-)
-NO_RESULTS = EVERYTHING - {"result"}
-RESULTS = frozenset({"drain", "single", "result", "memory"})
-TUNED = frozenset({"drain", "single", "kill"})
+
+@dataclass(frozen=True)
+class Environment:
+    """What is installed together.
+
+    Attributes:
+        name: of its folder.
+        module: the file in `contenders/` that uses it.
+        requirements: as pip takes them.
+    """
+
+    name: str
+    module: str
+    requirements: tuple[str, ...]
+
 
 REDIS = "redis[hiredis]==8.1.0"
-MSGQUEUE = (REDIS, "rq==3.0.0")  # and this working tree
-RQ_2 = (REDIS, "rq==2.12.0")
-RQ_3 = (REDIS, "rq==3.0.0")
-DRAMATIQ = (REDIS, "dramatiq[redis]==2.2.1")
-HUEY = (REDIS, "huey==3.5.4")
-TASKIQ = (REDIS, "taskiq[uv]==0.13.0", "taskiq-redis==1.2.4")
+MSGQUEUE = Environment("msgqueue", "msgqueue", (REDIS, "rq==3.0.0"))  # and this working tree
+BARE = Environment("bare", "bare", (REDIS,))
+RQ_2 = Environment("rq-2.12", "rq", (REDIS, "rq==2.12.0"))
+RQ_3 = Environment("rq-3.0", "rq", (REDIS, "rq==3.0.0"))
+DRAMATIQ = Environment("dramatiq", "dramatiq", (REDIS, "dramatiq[redis]==2.2.1"))
+HUEY = Environment("huey", "huey", (REDIS, "huey==3.5.4"))
+TASKIQ = Environment("taskiq", "taskiq", (REDIS, "taskiq[uv]==0.13.0", "taskiq-redis==1.2.4"))
+CELERY = Environment("celery", "celery", (REDIS, "celery[redis]==5.7.0"))
+SAQ = Environment(  # it imports typing_extensions and forgets to declare it
+    "saq", "saq", ("redis[hiredis]==7.4.1", "saq[redis,hiredis]==0.26.4", "typing-extensions")
+)
+ARQ = Environment("arq", "arq", ("redis[hiredis]==5.3.1", "arq==0.28.0"))
+
+Role = Literal["ours", "peer", "floor"]
+
+WHOLE = frozenset(
+    {"drain", "single", "enqueue", "sleeps", "start", "result", "memory", "idle", "kill"}
+)
+OURS = WHOLE | {"sleeps200", "start16", "million"}
+ONE_AT_A_TIME = WHOLE - {"sleeps"}
+SAME_CLIENT = frozenset({"enqueue", "memory"})
+"""What a second configuration of the workers does not change."""
+NO_RESULTS = WHOLE - {"result"}
+TUNED = frozenset({"drain", "single", "kill"})
+RESULTS = frozenset({"drain", "single", "result", "memory"})
 
 
 @dataclass(frozen=True)
@@ -23,82 +52,57 @@ class Contender:
     """One system in one configuration.
 
     Attributes:
-        name: as the table shows it.
-        module: its file in `contenders/`.
-        environment: the name of its environment; contenders of one name share it.
-        requirements: what pip installs there.
+        name: as logs and progress show it.
+        environment: where it is installed.
         rate: about how many no-op jobs a second two processes do; sizes the drain, no more.
-        variant: which configuration, as its file names it.
+        variant: which configuration, as its file in `contenders/` names it.
         takes: the measurements that it takes part in.
-        peer: whether it counts as a Python peer, against which ours is compared.
+        role: whether ours is compared with it.
         extra: whether it is measured with `--all` alone.
+        shown_as: the column of the table; None means the name.
     """
 
     name: str
-    module: str
-    environment: str
-    requirements: tuple[str, ...]
+    environment: Environment
     rate: int
     variant: str = ""
-    takes: frozenset[str] = EVERYTHING
-    peer: bool = True
+    takes: frozenset[str] = WHOLE
+    role: Role = "peer"
     extra: bool = False
+    shown_as: str | None = None
 
-
-def _contender(
-    name: str, environment: str, requirements: tuple[str, ...], rate: int, variant: str = ""
-) -> Contender:
-    module = environment.partition("-")[0]
-    return Contender(name, module, environment, requirements, rate, variant)
-
-
-def _rq(version: str, requirements: tuple[str, ...]) -> tuple[Contender, ...]:
-    environment, name = f"rq-{version}", f"rq {version}"
-    worker = _contender(f"{name} Worker", environment, requirements, 100, "worker")
-    simple = _contender(f"{name} Simple", environment, requirements, 500, "simple")
-    pool = _contender(f"{name} pool", environment, requirements, 500, "pool")
-    return (
-        replace(worker, takes=EVERYTHING - {"sleeps"}),
-        replace(simple, takes=EVERYTHING - {"sleeps", "enqueue", "memory"}),
-        replace(pool, takes=TUNED),
-    )
-
-
-def _dramatiq() -> tuple[Contender, ...]:
-    tuned = _contender("Dramatiq tuned", "dramatiq", DRAMATIQ, 6_000, "tuned")
-    results = _contender("Dramatiq results", "dramatiq", DRAMATIQ, 4_000, "tuned results")
-    return (
-        replace(_contender("Dramatiq", "dramatiq", DRAMATIQ, 4_000), takes=NO_RESULTS),
-        replace(tuned, takes=TUNED),
-        replace(results, takes=RESULTS),
-    )
-
-
-def _huey() -> tuple[Contender, ...]:
-    process = _contender("Huey process", "huey", HUEY, 5_000, "process")
-    thread = _contender("Huey thread", "huey", HUEY, 5_000, "thread")
-    notify = _contender("Huey notify", "huey", HUEY, 4_000, "notify")
-    return (
-        replace(process, takes=NO_RESULTS - {"sleeps"}),
-        replace(thread, takes=NO_RESULTS - {"enqueue", "memory"}),
-        replace(notify, takes=RESULTS - {"memory"}),
-    )
-
-
-def _taskiq() -> tuple[Contender, ...]:
-    results = _contender("taskiq results", "taskiq", TASKIQ, 3_000, "stream results")
-    return (
-        replace(_contender("taskiq list", "taskiq", TASKIQ, 5_000, "list"), takes=NO_RESULTS),
-        replace(_contender("taskiq stream", "taskiq", TASKIQ, 5_000, "stream"), takes=NO_RESULTS),
-        replace(results, takes=RESULTS),
-    )
+    @property
+    def column(self) -> str:
+        """Where the table shows its figures."""
+        return self.shown_as or self.name
 
 
 CONTENDERS = (
-    replace(_contender("msgqueue", "msgqueue", MSGQUEUE, 15_000), peer=False),
-    *_rq("2.12", RQ_2),
-    *_rq("3.0", RQ_3),
-    *_dramatiq(),
-    *_huey(),
-    *_taskiq(),
+    Contender("msgqueue", MSGQUEUE, 25_000, "", OURS, "ours"),
+    Contender(
+        *("msgqueue three queues", MSGQUEUE, 25_000, "three queues", frozenset({"start3"})),
+        role="ours",
+        shown_as="msgqueue",
+    ),
+    Contender("rq 2.12 Worker", RQ_2, 110, "worker", ONE_AT_A_TIME - {"memory"}),
+    Contender("rq 2.12 Simple", RQ_2, 500, "simple", ONE_AT_A_TIME - {"enqueue"}),
+    Contender("rq 2.12 pool", RQ_2, 500, "pool", TUNED),
+    Contender("rq 3.0 Worker", RQ_3, 110, "worker", ONE_AT_A_TIME - {"memory"}),
+    Contender("rq 3.0 Simple", RQ_3, 500, "simple", ONE_AT_A_TIME - {"enqueue"}),
+    Contender("rq 3.0 pool", RQ_3, 500, "pool", TUNED),
+    Contender("Dramatiq", DRAMATIQ, 4_000, "", NO_RESULTS),
+    Contender("Dramatiq tuned", DRAMATIQ, 6_000, "tuned", TUNED),
+    Contender("Dramatiq results", DRAMATIQ, 4_000, "tuned results", RESULTS),
+    Contender("Huey process", HUEY, 5_000, "process", NO_RESULTS - {"sleeps"}),
+    Contender("Huey thread", HUEY, 6_000, "thread", NO_RESULTS - SAME_CLIENT),
+    Contender("Huey notify", HUEY, 4_000, "notify", RESULTS - SAME_CLIENT),
+    Contender("taskiq list", TASKIQ, 5_500, "list", NO_RESULTS),
+    Contender("taskiq stream", TASKIQ, 5_500, "stream", NO_RESULTS),
+    Contender("taskiq results", TASKIQ, 3_000, "stream results", RESULTS),
+    Contender("bare redis-py", BARE, 6_000, "", ONE_AT_A_TIME, "floor"),
+    Contender("Celery prefork", CELERY, 900, "prefork", ONE_AT_A_TIME, extra=True),
+    Contender("Celery threads", CELERY, 1_500, "threads", WHOLE - SAME_CLIENT, extra=True),
+    Contender("SAQ", SAQ, 3_000, extra=True),
+    Contender("arq", ARQ, 250, "", ONE_AT_A_TIME - SAME_CLIENT, extra=True),
+    Contender("arq tuned", ARQ, 1_500, "tuned", extra=True),
 )

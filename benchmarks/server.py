@@ -11,7 +11,21 @@ from pathlib import Path
 import redis
 
 START_WITHIN = 10.0
+PAGE = 1000
 PERSISTENCE = {"none": "no", "aof": "yes"}
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Counts since the start.
+
+    Attributes:
+        reads: from clients: round trips, where each waits for its answer.
+        commands: those inside scripts too.
+    """
+
+    reads: int
+    commands: int
 
 
 @dataclass(frozen=True)
@@ -37,16 +51,27 @@ class Server:
         return float(info["used_cpu_sys"]) + float(info["used_cpu_user"])
 
     def memory(self) -> int:
-        """Bytes that it has allocated."""
-        return int(self.client.info("memory")["used_memory"])
+        """Bytes that all keys take with their values."""
+        total = 0
+        pipe = self.client.pipeline(transaction=False)
+        for number, key in enumerate(self.client.scan_iter(count=PAGE), 1):
+            pipe.memory_usage(key, samples=0)  # every element, not a sample
+            if number % PAGE == 0:
+                total += sum(pipe.execute())
+        return total + sum(pipe.execute())
 
-    def commands(self) -> int:
-        """Commands that it has done, of scripts too, ours not counted."""
-        return int(self.client.info("stats")["total_commands_processed"])
+    def traffic(self) -> "Traffic":
+        """What its clients have asked of it; looking adds one to each."""
+        info = self.client.info("stats")
+        return Traffic(int(info["total_reads_processed"]), int(info["total_commands_processed"]))
 
-    def reads(self) -> int:
-        """Reads from its clients: round trips, where each waits for its answer."""
-        return int(self.client.info("stats")["total_reads_processed"])
+    def scripts(self) -> tuple[int, int]:
+        """Calls of scripts, and the microseconds that they took."""
+        found = self.client.info("commandstats")
+        calls = [
+            found[f"cmdstat_{name}"] for name in ("eval", "evalsha") if f"cmdstat_{name}" in found
+        ]
+        return sum(int(call["calls"]) for call in calls), sum(int(call["usec"]) for call in calls)
 
 
 @contextmanager

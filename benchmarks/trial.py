@@ -18,7 +18,7 @@ from benchmarks.stamps import ROOM, Stamps
 
 READY_WITHIN = 30.0
 """Seconds until workers that were started run their first job."""
-STALLED_AFTER = 20.0
+STALLED_AFTER = 10.0
 """Seconds without any progress after which a measurement is given up."""
 LOOK = 0.005
 """Seconds between two looks at how far the workers are."""
@@ -67,8 +67,7 @@ class Trial:
             MeasurementFailed: it could not.
         """
         try:
-            self.orders.write(json.dumps([name, arguments]).encode() + b"\n")
-            self.orders.flush()
+            os.write(self.orders.fileno(), json.dumps([name, arguments]).encode() + b"\n")
             answer = json.loads(self.answers.readline())
         except (BrokenPipeError, ValueError) as error:
             raise MeasurementFailed(f"its agent died: see {self.log.name}") from error
@@ -134,7 +133,7 @@ def trial(
     with (
         (folder / f"{name}.log").open("ab") as log,
         subprocess.Popen(
-            [str(python), "-m", "benchmarks.agent", contender.module],
+            [str(python), "-m", "benchmarks.agent", contender.environment.module],
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

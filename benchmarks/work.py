@@ -9,6 +9,10 @@ from benchmarks.stamps import Stamps
 
 URL = os.environ["BENCH_URL"]
 VARIANT = os.environ["BENCH_VARIANT"]
+CONCURRENCY = int(os.environ.get("BENCH_CONCURRENCY", "10"))
+"""For systems that have no option for it on their command line."""
+SILENT = {"version": 1, "disable_existing_loggers": True}
+"""A configuration of logging that shows warnings alone."""
 
 _stamps = Stamps(Path(os.environ["BENCH_STAMPS"]))
 

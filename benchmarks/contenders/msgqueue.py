@@ -34,7 +34,7 @@ async def result(job: Job[int]) -> object:
 
 
 def workers(processes: int, concurrency: int | None) -> Sequence[Sequence[str]]:
-    target = f"{__name__}:queue"
-    command = [sys.executable, "-m", "msgqueue.cli", "worker", target]
+    quiet = ["env", "MSGQUEUE_LOG_LEVEL=warning"]  # else a line for each job
+    command = [*quiet, sys.executable, "-m", "msgqueue.cli", "worker", f"{__name__}:queue"]
     command += ["--processes", str(processes)]
     return [command + (["--concurrency", str(concurrency)] if concurrency else [])]

@@ -35,9 +35,11 @@ class Measurement:
         figures: in the order of the table.
         take: takes them once, by key; leaves out what the contender does not have.
         once: it is not repeated in every round.
+        slow: `--quick` leaves it out, unless it is asked for by name.
     """
 
     name: str
     figures: tuple[Figure, ...]
     take: Callable[[Trial], dict[str, float]]
     once: bool = False
+    slow: bool = False
