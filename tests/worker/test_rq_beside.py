@@ -1,7 +1,9 @@
 """Plain rq and msgqueue work the same queues, and rq's own views show ours."""
 
+import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 from rq import Callback, Queue, Worker
 from rq.job import Job as RqJob
 from rq.serializers import JSONSerializer
+from tests.conftest import Python
 from tests.worker import pickled
 from tests.worker.crew import Crew
 
@@ -112,3 +115,41 @@ def test_a_task_that_was_given_to_rq_itself_runs(crew: Crew) -> None:
     subprocess.run(command, cwd=Path(__file__).parents[2], env=env, check=True, timeout=30)
 
     assert (plain.return_value(), called_back.return_value()) == (42, 3)
+
+
+DYING = """
+import os, signal, sys
+from redis import Redis
+from rq import Queue, SimpleWorker
+from rq.serializers import JSONSerializer
+
+class Dying(SimpleWorker):
+    def execute_job(self, job, queue):
+        if sys.argv[2] == "running":
+            self.prepare_execution(job)
+            self.prepare_job_execution(job, remove_from_intermediate_queue=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+connection = Redis.from_url(sys.argv[1])
+Dying(["default"], connection=connection, serializer=JSONSerializer).work(burst=True)
+"""
+
+
+@pytest.mark.slow
+def test_what_killed_rq_workers_left_behind_is_run_or_failed(crew: Crew, python: Python) -> None:
+    popped = crew.enqueue("note", "popped")
+    assert python(DYING, crew.url, "popped").wait(20) == -signal.SIGKILL
+    running = crew.enqueue("note", "running")
+    assert python(DYING, crew.url, "running").wait(20) == -signal.SIGKILL
+    assert crew.redis.lrange("rq:queue:default:intermediate", 0, -1) == [popped.id.encode()]
+    wip: list[bytes] = crew.redis.zrange("rq:wip:default", 0, -1)  # type: ignore[assignment]
+    # As a minute and a half later.
+    crew.redis.zadd("rq:wip:default", dict.fromkeys(wip, time.time() - 1))
+    crew.redis.set(f"rq:queue:default:intermediate:first_seen:{popped.id}", time.time() - 61)
+
+    crew.start(processes=1)
+
+    popped.result(timeout=30)
+    with pytest.raises(JobFailed, match="AbandonedJobError"):
+        running.result(timeout=30)
+    assert crew.noted() == ["popped"]

@@ -46,6 +46,9 @@ LOST = (
     " as often as max_deliveries allows"
 )
 
+#: What rq writes where it finds such a job itself.
+ABANDONED = "Moved to FailedJobRegistry, due to AbandonedJobError"
+
 #: The place in which jobs of a status lie: what stands between rq's prefix and the queue's name.
 PLACES = {
     JobStatus.QUEUED: "queue",
@@ -182,6 +185,14 @@ class Swept(NamedTuple):
     failed: int
     gone: int
     more: bool
+
+
+class Leftovers(NamedTuple):
+    """What became of what plain rq workers left behind; of `dropped` only the traces were left."""
+
+    requeued: int
+    failed: int
+    dropped: int
 
 
 class Promoted(NamedTuple):
@@ -401,6 +412,13 @@ def sweep(token: str, now_text: str, max_deliveries: int = DEFAULT_MAX_DELIVERIE
         return Swept(raw[0].decode(), raw[1], raw[2], raw[3], bool(raw[4]))
 
     return Step(script("sweep"), (f"{keys.MQ}upkeep",), args, decode)
+
+
+def leftovers(token: str, now_text: str) -> Step[Leftovers]:
+    """Ends what plain rq workers that died have left behind, by rq's rules."""
+    reason = pack_traceback(f"{ABANDONED}, at {now_text}".encode())
+    args = (token, now_text, reason)
+    return Step(script("leftovers"), (f"{keys.MQ}upkeep",), args, lambda raw: Leftovers(*raw))
 
 
 def promote(queue: str, holder: str, now_text: str) -> Step[Promoted]:

@@ -15,13 +15,14 @@ from msgqueue.observe.logs import event
 from msgqueue.store import steps
 from msgqueue.store.codec import unix_text
 from msgqueue.store.damage import Damages, damaged
-from msgqueue.store.steps import Promoted, Swept
+from msgqueue.store.steps import Leftovers, Promoted, Swept
 from msgqueue.worker.calls import Calls
 from msgqueue.worker.shared import clock
 
 EVERY: Final = 1.0  # seconds between two sweeps, and two looks for due jobs
 ASK_EVERY: Final = 5.0  # seconds between two looks of one that neither leads nor holds rq's lock
 HANDOVER_EVERY: Final = 5.0  # seconds; it repeats what children do at once
+LEFTOVERS_EVERY: Final = 10.0  # seconds; what plain rq workers left behind is not urgent
 TRIM_EVERY: Final = 30.0  # seconds between two queues
 SOONEST: Final = 0.05  # seconds before a queue is looked at again for due jobs
 
@@ -47,7 +48,7 @@ class Upkeep:
         self._lead_at = 0.0
         self._due = dict.fromkeys(queues if promotes else (), 0.0)
         self._held: set[str] = set()
-        self._handover_at = self._trim_at = 0.0
+        self._handover_at = self._leftovers_at = self._trim_at = 0.0
         self._trimmed = self._damaged = 0
 
     @property
@@ -90,6 +91,9 @@ class Upkeep:
             return
         self._sweep()
         now = clock()
+        if now >= self._leftovers_at:
+            self._leftovers_at = now + LEFTOVERS_EVERY
+            self._calls.ask(lambda: steps.leftovers(self._token, _now_text()), self._cleared)
         if now >= self._handover_at:
             self._handover_at = now + HANDOVER_EVERY
             self._calls.ask(lambda: steps.handover(_now_text()), self._handed_over)
@@ -108,6 +112,10 @@ class Upkeep:
             )
         if swept.more:
             self._sweep()
+
+    def _cleared(self, left: Leftovers) -> None:
+        if any(left):
+            event(logger, "plain rq's jobs recovered", level=logging.WARNING, **left._asdict())
 
     def _promote(self, queue: str) -> steps.Step[Promoted]:
         return steps.promote(queue, self._name, _now_text())

@@ -15,7 +15,7 @@ redis.call('EXPIRE', MQ .. 'none', 1) -- first, so that full memory refuses none
 local answer = {'', 0, 0, 0, 0}
 local function bury(queue, name)
   local id, execution = string.match(name, '^(.*):(%x+%.%d+)$')
-  if not id then return end -- rq's own
+  if not id then return false end -- rq's own
   local run = {queue = queue, id = id, key = RQ .. 'job:' .. id, execution = execution, now = time, started = score(time), ended = score(time),
     started_text = '', ended_text = ARGV[2], worker = redis.pcall('HGET', RQ .. 'job:' .. id, 'worker_name')}
   if type(run.worker) ~= 'string' then run.worker = '' end
@@ -26,18 +26,26 @@ local function bury(queue, name)
   end
   local slot = said == 'requeued' and 2 or said == 'failed' and 3 or 4
   answer[slot] = answer[slot] + 1
+  return true
 end
 
 for _, list in ipairs(redis.call('SMEMBERS', RQ .. 'queues')) do
   local queue = string.sub(list, #RQ + 7)
   local wip = RQ .. 'wip:' .. queue
-  local function pass(names)
-    for _, name in ipairs(names) do bury(queue, name) end
-    if #names == PAGE then answer[5] = 1 end
+  -- Members leave at the end of the script only, so pages stay where they are.
+  local function pass(min, max)
+    local buried, at = 0, 0
+    repeat
+      local names = redis.call('ZRANGEBYSCORE', wip, min, max, 'LIMIT', at, PAGE)
+      for _, name in ipairs(names) do
+        if bury(queue, name) then buried = buried + 1 end
+      end
+      at = at + PAGE
+    until #names < PAGE or buried >= PAGE
+    if buried >= PAGE then answer[5] = 1 end
   end
-  pass(redis.call('ZRANGEBYSCORE', wip, '-inf', '(' .. score(time + LEASE - OLD), 'LIMIT', 0, PAGE))
-  -- Refreshed in the future: the clock went back.
-  pass(redis.call('ZRANGEBYSCORE', wip, '(' .. score(time + LEASE + 1), '+inf', 'LIMIT', 0, PAGE))
+  pass('-inf', '(' .. score(time + LEASE - OLD))
+  pass('(' .. score(time + LEASE + 1), '+inf') -- refreshed in the future: the clock went back
 end
 flush()
 return answer
