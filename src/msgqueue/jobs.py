@@ -196,7 +196,7 @@ class StoredResult:
     traceback: str = ""
 
 
-Kind = Literal["ok", "error", "retry", "repeat"]
+Kind = Literal["ok", "none", "error", "retry", "repeat"]
 
 
 class Claimed(NamedTuple):
@@ -220,9 +220,9 @@ class Outcome(NamedTuple):
 
     Attributes:
         queue, id, execution: which run.
-        kind: ok; repeat (ok, of a job with rq's Repeat: it runs again); error (the task raised, or
-            broke a limit: Retry applies); retry (the task returned rq's Retry: run again without
-            an error).
+        kind: ok; none (ok, and no result is kept); repeat (ok, of a job with rq's Repeat: it runs
+            again); error (the task raised, or broke a limit: Retry applies); retry (the task
+            returned rq's Retry: run again without an error).
         value: ok: the serialized return value, b"" for None. error: the traceback text in UTF-8.
             retry: b"<max>:<interval seconds>".
         started, ended: Unix seconds.

@@ -76,7 +76,13 @@ class TaskQueue:
     def task(self, function: Callable[P, R], /) -> Task[P, R]: ...
     @overload
     def task(
-        self, function: None = None, /, *, name: str | None = None, **options: Unpack[Options]
+        self,
+        function: None = None,
+        /,
+        *,
+        name: str | None = None,
+        keep_none: bool = True,
+        **options: Unpack[Options],
     ) -> TaskDecorator: ...
     def task(
         self,
@@ -84,6 +90,7 @@ class TaskQueue:
         /,
         *,
         name: str | None = None,
+        keep_none: bool = True,
         **options: Unpack[Options],
     ) -> Any:
         """Make a function a task: `@queue.task`, or `@queue.task(timeout=30, ...)`.
@@ -91,6 +98,9 @@ class TaskQueue:
         Args:
             function: stays callable as it is.
             name: by which HTTP and the command line know it; default: the function's.
+            keep_none: False keeps no result where it returned None, which spares Redis a tenth of
+                the work and 400 bytes. rq then shows no result; `job.result()` still answers
+                None, up to a second later.
             options: what its jobs are enqueued with; see `JobOptions`.
 
         Raises:
@@ -100,8 +110,8 @@ class TaskQueue:
         """
         defaults = merged(JobOptions(), options, self.names)
         if function is not None:
-            return self._registry.add(function, name, defaults)
-        return partial(self._registry.add, name=name, defaults=defaults)
+            return self._registry.add(function, name, defaults, keep_none=keep_none)
+        return partial(self._registry.add, name=name, defaults=defaults, keep_none=keep_none)
 
     def resolve(self, path: str) -> AnyTask:
         """The task that a job's dotted path names.

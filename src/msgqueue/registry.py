@@ -53,7 +53,14 @@ class Registry:
         """The registered tasks by name."""
         return MappingProxyType(self._named)
 
-    def add(self, function: Callable[..., Any], name: str | None, defaults: JobOptions) -> AnyTask:
+    def add(
+        self,
+        function: Callable[..., Any],
+        name: str | None,
+        defaults: JobOptions,
+        *,
+        keep_none: bool = True,
+    ) -> AnyTask:
         """Register a function.
 
         Raises:
@@ -63,7 +70,9 @@ class Registry:
         """
         if isinstance(function, Task):  # of another TaskQueue
             function = function.function
-        task = make_task(function, name or _name(function), defaults, self._runner)
+        task = make_task(
+            function, name or _name(function), defaults, self._runner, keep_none=keep_none
+        )
         if not NAME.fullmatch(task.name):
             raise ConfigurationError(
                 f"no task can be named {task.name!r}: use letters, digits, '_', '-' and '.'"

@@ -32,6 +32,7 @@ class Task(Generic[P, R]):
         function: the function itself.
         defaults: the options of its jobs; `options(...)` changes them for some calls.
         import_path: the function's dotted path.
+        keep_none: whether a None that it returns is kept as a result, as rq keeps it.
     """
 
     is_async = False
@@ -42,11 +43,14 @@ class Task(Generic[P, R]):
         name: str,
         defaults: JobOptions,
         runner: Runner,
+        *,
         checked: bool = True,
+        keep_none: bool = True,
     ) -> None:
         update_wrapper(self, function)
         self.name, self.function = name, function
         self.import_path = dotted_path(function)
+        self.keep_none = keep_none
         self._runner, self._checked = runner, checked
         self._signature = Signature(name, function)
         self._set(defaults)
@@ -251,6 +255,7 @@ def make_task(
     runner: Runner,
     *,
     checked: bool = True,
+    keep_none: bool = True,
 ) -> Task[..., Any]:
     """A task of the kind that the function is.
 
@@ -260,9 +265,10 @@ def make_task(
         defaults: see Task.
         runner: what its jobs run their steps through.
         checked: False passes arguments and result on as they are, as rq does.
+        keep_none: see Task.
     """
     kind = AsyncTask if inspect.iscoroutinefunction(function) else Task
-    return kind(function, name, defaults, runner, checked)
+    return kind(function, name, defaults, runner, checked=checked, keep_none=keep_none)
 
 
 def new_id() -> str:

@@ -298,7 +298,7 @@ class Model:
         job = self.jobs.get(run.id)
         if job is None or job.status == "canceled":
             return "gone"
-        if run.how == "ok":
+        if run.how in ("ok", "none"):
             self._finish(run, job)
         elif run.how == "retry":
             self._asks_to_retry(run, job)

@@ -27,6 +27,11 @@ def nothing() -> None:
     return None
 
 
+@queue.task(keep_none=False)
+def maybe(value: int | None) -> int | None:
+    return value
+
+
 @queue.task
 def fail(text: str) -> None:
     raise ValueError(text)

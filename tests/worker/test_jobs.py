@@ -17,6 +17,17 @@ def test_a_job_is_run_and_its_result_kept(crew: Crew) -> None:
     assert job.refresh().status is JobStatus.FINISHED
 
 
+def test_a_none_that_is_not_kept_is_answered_all_the_same(crew: Crew) -> None:
+    crew.start(processes=1)
+
+    jobs = [crew.enqueue("maybe", value) for value in (None, 7)]
+
+    assert [job.result(timeout=5) for job in jobs] == [None, 7]
+    client = crew.queue.source.client()
+    assert [client.exists(f"rq:results:{job.id}") for job in jobs] == [0, 1]
+    assert [job.refresh().status for job in jobs] == [JobStatus.FINISHED] * 2
+
+
 def test_a_job_that_raises_fails_with_its_traceback_from_the_first_frame_of_its_own(
     crew: Crew,
 ) -> None:

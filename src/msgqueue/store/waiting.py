@@ -53,13 +53,15 @@ def standings(job_ids: Iterable[str]) -> Step[tuple[Standing | DamagedJob, ...]]
     return Step(script("standings"), (), ids, decode)
 
 
-def _standing(job_id: str, status: bytes | None, entry: list[Any] | None) -> Standing | DamagedJob:
+def _standing(
+    job_id: str, status: bytes | None, entry: list[Any] | None, none: bytes | None
+) -> Standing | DamagedJob:
     try:
         word = parse_status(job_id, status) if status else None
     except DamagedJob as error:
         return error
     if not entry:
-        return Standing(word, None, FIRST)
+        return Standing(word, StoredResult("ok") if none else None, FIRST)
     last, fields = entry
     try:
         return Standing(word, stored_result(fields), last.decode())

@@ -40,6 +40,7 @@ from msgqueue.worker.terms import Terms
 DOUBT: Final = 0.1  # seconds between two looks whether a beat has confirmed a lease
 TOLD: Final[Mapping[Kind, str]] = {
     "ok": "job finished",
+    "none": "job finished",
     "error": "job failed",
     "retry": "job asks to retry",
     "repeat": "job finished, and repeats",

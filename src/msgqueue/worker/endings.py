@@ -22,7 +22,7 @@ class Ending(NamedTuple):
 def success(task: Task[Any, Any], value: Any) -> Ending:
     """The ending of a run that returned; an rq `Retry` asks for another run."""
     if value is None:
-        return Ending("ok", b"")
+        return Ending("ok" if task.keep_none else "none", b"")
     if type(value).__name__ == "Retry" and hasattr(value, "max"):
         return Ending("retry", retry_text(value))
     return Ending("ok", task.encode_result(value))

@@ -119,7 +119,7 @@ class Exchange:
             if outcomes:
                 self._journal.turn()
         for _, outcome in outcomes:
-            if outcome.kind in ("ok", "repeat"):
+            if outcome.kind in ("ok", "none", "repeat"):
                 self._successful += 1
             else:
                 self._failed += 1

@@ -1,9 +1,11 @@
 -- standings(id...)
 -- How jobs stand: status and newest result.
--- Answers, for each, {status or false, {stream id, {result field...}} or false}.
+-- Answers, for each, {status or false, {stream id, {result field...}} or false, 1 or false for a None
+-- that is not kept}.
 local answer = {}
 for index, id in ipairs(ARGV) do
   local last = redis.call('XREVRANGE', RQ .. 'results:' .. id, '+', '-', 'COUNT', 1)
-  answer[index] = {redis.call('HGET', RQ .. 'job:' .. id, 'status'), last[1] or false}
+  local f = redis.call('HMGET', RQ .. 'job:' .. id, 'status', 'mq_none')
+  answer[index] = {f[1], last[1] or false, f[2]}
 end
 return answer

@@ -74,6 +74,7 @@ local function keep(registry, run, ttl)
   put_later(RQ .. registry .. run.queue, ttl < 0 and '+inf' or until_when[ttl], run.id)
 end
 
+-- value: nil where no result is to be kept
 local function succeed(run, job, value)
   local ttl = tonumber(job.result_ttl or '') or DEFAULT_RESULT_TTL
   local dependents = mark_dependents(run, ttl)
@@ -83,8 +84,13 @@ local function succeed(run, job, value)
     return
   end
   if job.deaths then redis.call('HDEL', run.key, 'mq_deaths') end
-  redis.call('HSET', run.key, 'status', 'finished', 'started_at', run.started_text, 'ended_at', run.ended_text)
-  if ttl ~= 0 then add_result(run, ttl, 1, 'return_value', value) end
+  if value then
+    redis.call('HSET', run.key, 'status', 'finished', 'started_at', run.started_text, 'ended_at', run.ended_text)
+    if ttl ~= 0 then add_result(run, ttl, 1, 'return_value', value) end
+  else
+    redis.call('HSET', run.key, 'status', 'finished', 'started_at', run.started_text, 'ended_at', run.ended_text,
+      'mq_none', 1)
+  end
   keep('finished:', run, ttl == 0 and FLOOR or ttl)
 end
 
@@ -177,12 +183,13 @@ end
 
 -- One outcome of a run that is known to own its job. Answers '' or 'gone'.
 local function record(run, kind, value)
-  local job = kind == 'ok' and glance(run.key) or look(run.key)
+  local plain = kind == 'ok' or kind == 'none'
+  local job = plain and glance(run.key) or look(run.key)
   local answer = ''
   if is_gone(job) then
     answer = 'gone'
-  elseif kind == 'ok' then
-    succeed(run, job, value)
+  elseif plain then
+    succeed(run, job, kind == 'ok' and value)
   elseif kind == 'retry' then
     returned_retry(run, job, value)
   elseif kind == 'repeat' then
@@ -190,7 +197,7 @@ local function record(run, kind, value)
   else
     err(run, job, value)
   end
-  forget(run.queue, run.id, run.execution, kind ~= 'ok' or run.ended - run.started > 0.5)
+  forget(run.queue, run.id, run.execution, not plain or run.ended - run.started > 0.5)
   return answer
 end
 
