@@ -78,6 +78,25 @@ async def nap(seconds: float, text: str = "") -> float:
 
 
 @queue.task
+async def meet(key: str, count: int) -> None:
+    """End when so many run at once."""
+    client = queue.source.client()
+    client.incr(key)
+    while int(client.get(key) or 0) < count:  # noqa: ASYNC110 - the others may be elsewhere
+        await asyncio.sleep(0.05)
+
+
+@queue.task
+async def own_pid_async() -> int:
+    return os.getpid()
+
+
+@queue.task
+def own_pid() -> int:
+    return os.getpid()
+
+
+@queue.task
 async def stubborn_nap() -> None:
     """Sleep on through every cancellation."""
     note("stubborn")

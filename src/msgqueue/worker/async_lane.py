@@ -6,21 +6,58 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from msgqueue.jobs import Outcome
+from msgqueue.jobs import Claimed, Outcome
 from msgqueue.worker.doorbell import Doorbell
+from msgqueue.worker.endings import Ending, failure
 from msgqueue.worker.exchange import Exchange, Held
 from msgqueue.worker.execution import Call, Execution
 from msgqueue.worker.journal import ASYNC, Begin, JournalWriter
-from msgqueue.worker.limits import SupervisorLost
+from msgqueue.worker.limits import JobTimeout, SupervisorLost
 from msgqueue.worker.pace import MOST
 from msgqueue.worker.shared import clock
+from msgqueue.worker.stepping import noting_steps
 
-GATHER: Final = 0.002  # seconds in which outcomes gather for one report
+GATHER: Final = 0.004  # seconds in which outcomes gather for one report, where many end
+MANY: Final = 4  # ends within SOON
+SOON: Final = 0.03  # seconds
+WINDOW: Final = 0.1  # seconds over which ends are counted
 OFFER_EVERY: Final = 1.0  # seconds between two words to the supervisor that there is room
-LOOK: Final = 0.1  # seconds between two looks for stops, and for a lease to be confirmed
+LOOK: Final = 0.1  # seconds between two looks for stops and deadlines
+
+
+@dataclass(slots=True)
+class _Run:
+    """A coroutine that runs. `late`: it was cancelled for its time limit."""
+
+    task: asyncio.Task[None]
+    deadline: float = float("inf")
+    late: bool = False
+
+
+class Turnover:
+    """How many coroutines end."""
+
+    def __init__(self) -> None:
+        self._since, self._count, self._rate = clock(), 0, 0.0
+
+    def note(self, now: float) -> None:
+        """One ended."""
+        self._count += 1
+        if now > self._since + WINDOW:
+            self._rate = self._count / (now - self._since)
+            self._since, self._count = now, 0
+
+    def soon(self) -> int:
+        """How many will end within SOON, going by the last WINDOW; MOST at most."""
+        if not self._rate:
+            return 0
+        if clock() > self._since + 2 * WINDOW:
+            self._rate = 0.0
+        return min(MOST, int(self._rate * SOON))
 
 
 class AsyncLane:
@@ -47,7 +84,9 @@ class AsyncLane:
         self._execution, self._exchange, self._journal = execution, exchange, journal
         self._concurrency, self._doorbell, self._claim = concurrency, doorbell, claim
         self._backlog: deque[tuple[Held, Call]] = deque()
-        self._running: dict[int, asyncio.Task[None]] = {}
+        self._running: dict[int, _Run] = {}
+        self._turnover = Turnover()
+        self._looking = False
         self._loop = asyncio.new_event_loop()
         self._wanted = asyncio.Event()
         self._thread = threading.Thread(target=self._serve, name="async lane", daemon=True)
@@ -55,8 +94,18 @@ class AsyncLane:
 
     @property
     def room(self) -> int:
-        """How many more coroutines could begin at once."""
-        return self._concurrency - len(self._running) - len(self._backlog)
+        """How many more jobs it can take.
+
+        Where many end within a moment, their successors are claimed before, so that no place
+        stays empty for the time of a claim.
+        """
+        taken = len(self._running) + len(self._backlog)
+        return self._concurrency + self._turnover.soon() - taken
+
+    @property
+    def brisk(self) -> bool:
+        """Whether so many coroutines end that its clerk asks for work all the time."""
+        return self._turnover.soon() > MANY
 
     @property
     def idle(self) -> bool:
@@ -64,8 +113,11 @@ class AsyncLane:
         return not self._running and not self._backlog
 
     def submit(self, held: Held, call: Call) -> None:
-        """Run a coroutine job as soon as there is room; from any thread."""
+        """Take a coroutine job, which `start` begins as soon as there is room; from any thread."""
         self._backlog.append((held, call))
+
+    def start(self) -> None:
+        """Begin what was submitted; from any thread."""
         self._loop.call_soon_threadsafe(self._fill)
 
     def close(self) -> None:
@@ -77,16 +129,17 @@ class AsyncLane:
         asyncio.set_event_loop(self._loop)
         self._doorbell.listener = True
         self._loop.add_reader(self._doorbell.fileno(), self._rung)
-        duties = [self._loop.create_task(duty) for duty in (self._clerk(), self._look())]
+        clerk = self._loop.create_task(self._clerk())
         with contextlib.suppress(SupervisorLost):
             self._loop.run_forever()
-        for duty in duties:
-            duty.cancel()
+        clerk.cancel()
 
     def _rung(self) -> None:
         if not self._doorbell.answer():
             self._loop.remove_reader(self._doorbell.fileno())
             self._doorbell.pass_on()
+        elif self.brisk and not self._journal.draining:  # the main thread may sleep on
+            self._wanted.set()
         elif self._doorbell.pass_on():
             self._loop.call_later(LOOK, self._offer)
         else:
@@ -97,49 +150,78 @@ class AsyncLane:
         if self.room > 0 and self._doorbell.may_ring():
             self._loop.call_later(OFFER_EVERY, self._offer)
 
-    def _fill(self) -> None:
-        while self._backlog and len(self._running) < self._concurrency:
-            held, call = self._backlog.popleft()
-            running = self._loop.create_task(self._run(held, call), name=f"job {held.job.id}")
-            self._running[held.slot] = running
-            running.add_done_callback(partial(self._left, held.slot))
-
-    def _left(self, slot: int, _task: asyncio.Task[None]) -> None:
-        self._running.pop(slot, None)
-
-    async def _run(self, held: Held, call: Call) -> None:
-        slot, job = held
-        while True:
-            now, started = clock(), time.time()
-            begin = self._journal.begin(slot, job.timeout, now, started, ASYNC)
-            if begin is not Begin.LATE:
-                break
-            await asyncio.sleep(LOOK)
-        if begin is Begin.REVOKED:
-            self._journal.free((slot,))
-            return
-        ending = await self._execution.run_async(call, job)
-        ended = clock()
-        times = started, started + ended - now
-        outcome = Outcome(job.queue, job.id, job.execution, ending.kind, ending.value, *times)
-        self._exchange.add(slot, outcome, ended)
-        self._wanted.set()
-
     async def _clerk(self) -> None:
         while True:
             await self._wanted.wait()
             self._wanted.clear()
-            await asyncio.sleep(GATHER)
-            self._fill()
+            if self.brisk:
+                await asyncio.sleep(GATHER)
             room = 0 if self._journal.draining else max(0, min(self.room, MOST))
-            if await asyncio.to_thread(self._claim, room):
+            if not room and not self._exchange.pending:
+                continue
+            came = await asyncio.to_thread(self._claim, room)
+            self._fill()
+            if came:
                 self._wanted.set()  # there may be more
             else:
                 self._offer()
 
-    async def _look(self) -> None:
-        while True:
-            await asyncio.sleep(LOOK if self._running else 10 * LOOK)
-            for slot, running in list(self._running.items()):
-                if self._journal.stopping(slot):
-                    running.cancel()
+    def _fill(self) -> None:
+        while self._backlog and len(self._running) < self._concurrency:
+            held, call = self._backlog.popleft()
+            task = self._loop.create_task(self._run(held, call), name=f"job {held.job.id}")
+            self._running[held.slot] = _Run(task)
+        if self._running and not self._looking:
+            self._looking = True
+            self._loop.call_later(LOOK, self._look)
+
+    async def _run(self, held: Held, call: Call) -> None:
+        slot, job = held
+        try:
+            while True:
+                now, started = clock(), time.time()
+                begin = self._journal.begin(slot, job.timeout, now, started, ASYNC)
+                if begin is not Begin.LATE:
+                    break
+                await asyncio.sleep(LOOK)
+            if begin is Begin.REVOKED:
+                self._journal.free((slot,))
+                return
+            run = self._running[slot]
+            if job.timeout > 0:
+                run.deadline = now + job.timeout
+            ending = await self._end(slot, job, call, run)
+            ended = clock()
+            times = started, started + ended - now
+            outcome = Outcome(job.queue, job.id, job.execution, ending.kind, ending.value, *times)
+            self._exchange.add(slot, outcome, ended)
+        finally:
+            del self._running[slot]
+        self._turnover.note(ended)
+        self._fill()
+        self._wanted.set()
+
+    async def _end(self, slot: int, job: Claimed, call: Call, run: _Run) -> Ending:
+        enter = partial(self._journal.enter, slot)
+        try:
+            running = self._execution.perform(call, job.id)
+            return await noting_steps(running, enter, self._journal.leave)
+        except asyncio.CancelledError as error:
+            if run.late:
+                return failure(JobTimeout(job.timeout).with_traceback(error.__traceback__))
+            return failure(error)
+
+    def _look(self) -> None:
+        """Cancel what somebody asked to stop, and what is late; while anything runs."""
+        self._journal.leave()
+        now = clock()
+        for slot, run in self._running.items():
+            late = now > run.deadline and not run.late
+            run.late = run.late or late
+            if late or self._journal.stopping(slot):
+                run.task.cancel()
+        if not self.brisk:
+            self._doorbell.speak_up()
+        self._looking = bool(self._running)
+        if self._looking:
+            self._loop.call_later(LOOK, self._look)

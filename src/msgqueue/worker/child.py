@@ -109,8 +109,10 @@ class Child:
         while not self._journal.draining and not self._lifeline.lost:
             if self._jobs:
                 self._step(*self._jobs.popleft())
-            elif self._claim(self._pace.next(), for_async=False):
+            elif self._claim(self._room(), for_async=False):
                 self._found = True
+                if not self._jobs:  # they were coroutines: their clerk claims what follows
+                    self._rest()
             else:
                 self._rest()
         self._end()
@@ -119,6 +121,8 @@ class Child:
         """Report and claim; each job goes to its lane. How many jobs came."""
         now = clock()
         queues = [q for q in self._order.queues() if self._full.get((q, not for_async), 0) <= now]
+        if not queues and (self._lane is not None or not self._exchange.pending):
+            return 0  # the async lane reports for itself
         count = min(count, self._left) if queues else 0
         held = self._exchange.call(queues, count)
         self._left -= len(held)
@@ -127,7 +131,16 @@ class Child:
             self._order.note(queues, [one.job.queue for one in held])
         for one in held:
             self._hand(one, now)
+        if held and self._lane is not None:
+            self._lane.start()
         return len(held)
+
+    def _room(self) -> int:
+        """How many jobs to claim; any of them may be coroutines."""
+        count = self._pace.next()
+        if self._lane is None or self._lane.idle:
+            return count
+        return min(count, max(1, self._lane.room))
 
     def _hand(self, held: Held, now: float) -> None:
         by_rq = held.job.rq_only or self._outfit.terms.rules is not None
@@ -136,7 +149,7 @@ class Child:
             self._refuse(held, call)
         elif call is not None and call.task.is_async:
             lane = self._async_lane()
-            if not lane.room:
+            if lane.room <= 0:
                 self._full[held.job.queue, True] = now + SET_ASIDE
             lane.submit(held, call)
         else:
@@ -213,7 +226,7 @@ class Child:
         """Nothing to do: tell the supervisor, and sleep until it has something."""
         if self._exchange.due(clock()) or (self._exchange.pending and self._lane is None):
             return  # claiming again reports it; the async lane reports for itself
-        self._doorbell.rest(found=self._found)
+        self._doorbell.rest(found=self._found, quietly=self._lane is not None and self._lane.brisk)
         self._found = False
 
     def _end(self) -> None:

@@ -29,16 +29,25 @@ class Doorbell:
         self._inside, self._passed = os.pipe()
         os.set_blocking(self._passed, False)
         self._asleep = threading.Event()
+        self._owed = False
         self.listener = False
 
     def fileno(self) -> int:
         """Readable when it rings."""
         return self._fd
 
-    def rest(self, *, found: bool) -> None:
-        """Say that all is done, and sleep until it rings; in the main thread."""
+    def rest(self, *, found: bool, quietly: bool = False) -> None:
+        """Say that all is done, and sleep until it rings; in the main thread.
+
+        Args:
+            found: whether anything was found since the last ring.
+            quietly: the async lane claims anyhow; it is the one to say it later.
+        """
         self._asleep.set()  # before the word is out: the answer may be quick
-        self._say(SATED if found else EMPTY)
+        if quietly:
+            self._owed = True
+        else:
+            self._say(SATED if found else EMPTY)
         self.wait()
 
     def wait(self) -> None:
@@ -60,6 +69,7 @@ class Doorbell:
             rung = os.read(self._fd, 4096)
         except ConnectionError:
             rung = b""
+        self._owed = True
         if not rung:
             self._hung_up()
         return bool(rung)
@@ -72,12 +82,20 @@ class Doorbell:
         return asleep
 
     def may_ring(self) -> bool:
-        """Say that the async lane has room; False where the main thread sleeps and said so."""
+        """Say that the async lane has room; False where the main thread sleeps, which says more."""
         busy = not self._asleep.is_set()
         if busy:
             self._say(HALF)
+        else:
+            self.speak_up()
         return busy
 
+    def speak_up(self) -> None:
+        """Say for the main thread that it is idle, where it sleeps and has not said so itself."""
+        if self._owed and self._asleep.is_set():
+            self._say(EMPTY)
+
     def _say(self, word: bytes) -> None:
+        self._owed = False
         with suppress(OSError):  # a supervisor that is gone shows at the next read
             os.write(self._fd, word)

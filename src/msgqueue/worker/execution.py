@@ -67,17 +67,29 @@ class Execution:
         return ending
 
     async def run_async(self, call: Call, job: Claimed) -> Ending:
-        """Run a coroutine function in this task; a cancel of the task is a stop of the job."""
-        seconds = job.timeout if job.timeout > 0 else None
-        timer = asyncio.timeout(seconds)
-        _show(call.task, job.id)
+        """Run a coroutine function under its time limit; a cancel of this task is its stop."""
+        timer = asyncio.timeout(job.timeout if job.timeout > 0 else None)
         try:
             async with timer:
-                args, kwargs = call.task.decode(call.args, call.kwargs)
-                return success(call.task, await call.task.function(*args, **kwargs))
+                return await self.perform(call, job.id)
+        except TimeoutError as error:
+            return failure(JobTimeout(job.timeout).with_traceback(error.__traceback__))
+        except asyncio.CancelledError as error:
+            return failure(error)
+
+    async def perform(self, call: Call, job_id: str) -> Ending:
+        """Run a coroutine function; whoever calls keeps its time limit.
+
+        Raises:
+            asyncio.CancelledError: this task was cancelled, and the function let itself be.
+        """
+        _show(call.task, job_id)
+        try:
+            args, kwargs = call.task.decode(call.args, call.kwargs)
+            return success(call.task, await call.task.function(*args, **kwargs))
+        except asyncio.CancelledError:
+            raise
         except BaseException as error:  # noqa: BLE001 - the edge where the user's code runs
-            if timer.expired() and isinstance(error, TimeoutError):
-                return failure(JobTimeout(job.timeout).with_traceback(error.__traceback__))
             return failure(error)
 
 

@@ -4,7 +4,7 @@ One slot a job that the child was handed: held, then running, then ended, then f
 supervisor reads it to send beats, to watch limits, and to settle a child that died. *Begin* and
 *revoke* exclude each other, so a held job is either begun or taken back, never both.
 
-    header | one state byte a slot | slots (numbers, then names) | outcomes, in two halves
+    header | one state byte a slot | outcomes, in two halves | slots (numbers, then names)
 
 The halves: while the report of one is under way, further outcomes go to the other.
 """
@@ -17,7 +17,7 @@ from typing import Final, NamedTuple, get_args
 
 from msgqueue.jobs import Claimed, Kind, Outcome
 from msgqueue.store.steps import Entry
-from msgqueue.worker.shared import Context, SharedMemory
+from msgqueue.worker.shared import Context, SharedMemory, clock
 
 SLOTS: Final = 256
 SLOT_SIZE: Final = 1024
@@ -28,10 +28,12 @@ HALF_SIZE: Final = 1 << 20
 CALLS = Struct("<QQ")  # last call sent, last call answered
 COUNTS = Struct("<QQd")  # successful, failed, seconds worked
 DRAIN_AT: Final = 40
+LOOP = Struct("<hd")  # slot of the coroutine that has the event loop, clock time of the last change
+LOOP_AT: Final = 41
 STATES_AT: Final = 64
-SLOTS_AT: Final = 4096
-HALVES_AT: Final = SLOTS_AT + SLOTS * SLOT_SIZE
-SIZE: Final = HALVES_AT + 2 * HALF_SIZE
+HALVES_AT: Final = 1 << 15
+SLOTS_AT: Final = HALVES_AT + 2 * HALF_SIZE
+MOST_SLOTS: Final = HALVES_AT - STATES_AT
 
 LIMIT = Struct("<d")  # clock time after which a held job must not begin
 HELD = Struct("<dIHHH")  # limit, order, lengths of the names
@@ -76,10 +78,16 @@ class Begin(IntEnum):
 
 
 class Journal:
-    """The shared memory of one child, with the lock that begin and revoke take."""
+    """The shared memory of one child, with the lock that begin and revoke take.
 
-    def __init__(self, context: Context) -> None:
-        self.memory = SharedMemory.of(context, SIZE)
+    Args:
+        context: how the child is started.
+        slots: how many jobs it can have at once, MOST_SLOTS at most.
+    """
+
+    def __init__(self, context: Context, slots: int = SLOTS) -> None:
+        self.slots = slots
+        self.memory = SharedMemory.of(context, SLOTS_AT + slots * SLOT_SIZE)
         self.lock: Lock = context.Lock()
 
     def close(self) -> None:
@@ -102,7 +110,7 @@ class JournalWriter:
         self._map = journal.memory.map
         self._lock = journal.lock
         self._acquire, self._release = self._lock.acquire, self._lock.release
-        self._free = list(range(SLOTS - 1, -1, -1))
+        self._free = list(range(journal.slots - 1, -1, -1))
         self._order = 0
         self._half = self._cursor = HALVES_AT
 
@@ -192,6 +200,14 @@ class JournalWriter:
         """Whether somebody asked to stop this running coroutine."""
         return self._map[STATES_AT + slot] == State.STOPPING
 
+    def enter(self, slot: int) -> None:
+        """A coroutine has the event loop."""
+        LOOP.pack_into(self._map, LOOP_AT, slot, clock())
+
+    def leave(self) -> None:
+        """No coroutine has the event loop, which goes round."""
+        LOOP.pack_into(self._map, LOOP_AT, NO_SLOT, clock())
+
     def turn(self) -> None:
         """A report goes out: further outcomes go to the other half."""
         self._half = HALVES_AT + HALF_SIZE if self._half == HALVES_AT else HALVES_AT
@@ -224,6 +240,16 @@ class Record(NamedTuple):
         return self.entry.member
 
 
+class Loop(NamedTuple):
+    """Who has the event loop of the async lane: `slot` is NO_SLOT for nobody.
+
+    `since`: clock time at which that last changed, or the loop last showed that it goes round.
+    """
+
+    slot: int
+    since: float
+
+
 class Account(NamedTuple):
     """All that a child noted, in the order in which it was handed its jobs."""
 
@@ -232,6 +258,7 @@ class Account(NamedTuple):
     successful: int
     failed: int
     working_time: float
+    loop: Loop
     records: tuple[Record, ...]
 
     def of(self, *states: State) -> list[Record]:
@@ -244,16 +271,17 @@ class JournalReader:
 
     def __init__(self, journal: Journal) -> None:
         self._map = journal.memory.map
-        self._lock = journal.lock
+        self._lock, self._slots = journal.lock, journal.slots
 
     def read(self) -> Account:
         """All that is noted. A living child goes on writing: decide under `locked`."""
-        states = self._map[STATES_AT : STATES_AT + SLOTS]
+        states = self._map[STATES_AT : STATES_AT + self._slots]
         records = [self._record(slot, state) for slot, state in enumerate(states) if state]
         records.sort(key=lambda record: record.order)
         sent, answered = CALLS.unpack_from(self._map, 0)
         successful, failed, working_time = COUNTS.unpack_from(self._map, CALLS.size)
-        return Account(sent, answered, successful, failed, working_time, tuple(records))
+        loop = Loop(*LOOP.unpack_from(self._map, LOOP_AT))
+        return Account(sent, answered, successful, failed, working_time, loop, tuple(records))
 
     def _record(self, slot: int, state: int) -> Record:
         at = SLOTS_AT + slot * SLOT_SIZE

@@ -16,6 +16,7 @@ from msgqueue.store.steps import Beat, Ended, Entry, Lane, Worker
 from msgqueue.worker import child, doorbell
 from msgqueue.worker.identity import Identity
 from msgqueue.worker.journal import SYNC, Account, Journal, JournalReader, Record, State
+from msgqueue.worker.pace import MOST
 from msgqueue.worker.reference import Recipe
 from msgqueue.worker.shared import Context, clock
 from msgqueue.worker.terms import Terms
@@ -72,7 +73,7 @@ class ChildProcess:
         self._reporting: set[str] = set()
         self._killed_for: dict[str, tuple[Cause, str]] = {}
         self._killed = False
-        self._journal = Journal(context)
+        self._journal = Journal(context, terms.concurrency + 3 * MOST)
         self._reader = JournalReader(self._journal)
         self._wake, their_wake = context.Pipe()
         their_lifeline, self._lifeline = context.Pipe(duplex=False)

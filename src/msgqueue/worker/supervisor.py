@@ -72,12 +72,6 @@ class Supervisor:
         start_method: StartMethod | None = None,
         extras: Sequence[Extra] = (),
     ) -> None:
-        for name, number in (
-            ("concurrency", concurrency),
-            ("claim", claim),
-        ):
-            if number < 1:
-                raise ConfigurationError(f"{name}={number} cannot be used: give 1 or more")
         for name in queues or ():
             if name not in queue.names:
                 raise UnknownQueue(name, queue.names)

@@ -3,11 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from msgqueue.errors import ConfigurationError
 from msgqueue.queue import TaskQueue
 from msgqueue.worker.limits import TimeLimit
 from msgqueue.worker.order import Turns
 from msgqueue.worker.pace import MOST
 from msgqueue.worker.rq_path import RqPath
+
+MOST_COROUTINES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,9 @@ class Terms:
         max_deliveries: of jobs that plain rq enqueued; None for the default.
         result_ttl: seconds, of jobs that say nothing of it; None for the default.
         rules: by what jobs run, instead of the TaskQueue's own rules.
+
+    Raises:
+        ConfigurationError: a number is out of range.
     """
 
     queues: tuple[str, ...]
@@ -35,3 +41,11 @@ class Terms:
     max_deliveries: int | None = None
     result_ttl: int | None = None
     rules: Callable[[TaskQueue, TimeLimit], RqPath] | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.concurrency <= MOST_COROUTINES:
+            raise ConfigurationError(
+                f"concurrency={self.concurrency} cannot be used: give 1 to {MOST_COROUTINES:,}"
+            )
+        if self.claim < 1:
+            raise ConfigurationError(f"claim={self.claim} cannot be used: give 1 or more")
