@@ -103,8 +103,7 @@ class InlineWorker:
             if worked.claimed:
                 return worked.claimed[0]
             outcomes = []
-            for name in names:
-                store.run(steps.promote(name, lane.worker, _now_text()))
+            store.run(steps.promote(names, lane.worker, _now_text()))
         return None
 
     def _registered(self) -> Lane:

@@ -500,9 +500,12 @@ class Model:
             self._again(run, job, 10 + self.now % 10)
         return "requeued"
 
-    def promote(self, args: Reader) -> tuple[bool, int]:
+    def promote(self, args: Reader) -> dict[str, tuple[bool, int]]:
         """Due jobs are queued."""
-        queue, holder, text = args.take(3)
+        holder, text = args.take(2)
+        return {queue: self._promote(queue, holder, text) for queue in args.rest()}
+
+    def _promote(self, queue: str, holder: str, text: str) -> tuple[bool, int]:
         owner = self.promoters.get(queue)
         if owner and owner[0] != holder:
             return True, 0

@@ -133,8 +133,8 @@ def essence(answer: Any) -> Any:  # noqa: PLR0911 - one line a kind of answer
             return requeued, failed, sorted(refused)
         case Swept(state, requeued, failed, gone, _):
             return state, requeued, failed, gone
-        case Promoted(busy, moved, _):
-            return busy, moved
+        case dict():
+            return {name: _element(one) for name, one in answer.items()}
         case Cancelled(status, flag) | Requeued(status, flag):
             return status and status.value, flag
         case Entry():
@@ -149,6 +149,8 @@ def _element(one: Any) -> Any:
     match one:
         case Enqueued(job_id, created, status):
             return job_id, created, status.value
+        case Promoted(busy, moved, _):
+            return busy, moved
         case Beaten(closed, lost, stop):
             return closed, sorted(lost), sorted(stop)
         case _:

@@ -81,7 +81,7 @@ def test_due_jobs_and_dependents_are_queued(
     dependent = rq_dependent(client, "a")
     fill()
     child.work(ok(child.claim()[0]), claim=0)
-    assert store.run(steps.promote("default", "me", now_text())).moved == 1
+    assert store.run(steps.promote(["default"], "me", now_text()))["default"].moved == 1
     store.run(steps.handover(now_text()))
     assert [places(client, name) for name in ("due", dependent)] == [["queue"], ["queue"]]
 

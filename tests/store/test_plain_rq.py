@@ -76,7 +76,7 @@ def test_a_repeat_follows_its_intervals_and_ends_finished(
     assert json.loads(client.hget(job.key, "repeat_intervals") or b"") == [90]
     for left in (0, None):
         client.zadd("rq:scheduled:default", {job.id: 1})
-        store.run(steps.promote("default", "me", now_text()))
+        store.run(steps.promote(["default"], "me", now_text()))
         child.work(again(child.claim()[0]), claim=0)
         if left == 0:
             assert places(client, job.id) == ["scheduled"]

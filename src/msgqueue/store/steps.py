@@ -178,13 +178,16 @@ class Beaten(NamedTuple):
 
 
 class Swept(NamedTuple):
-    """What a sweep did. `state`: "" done; "waiting" for the lock's age; "not leader"."""
+    """What a sweep did. `state`: "" done; "waiting" for the lock's age; "not leader".
+
+    `rest`: seconds in which nothing more can come to be swept.
+    """
 
     state: Literal["", "waiting", "not leader"]
     requeued: int
     failed: int
     gone: int
-    more: bool
+    rest: float
 
 
 class Leftovers(NamedTuple):
@@ -409,7 +412,7 @@ def sweep(token: str, now_text: str, max_deliveries: int = DEFAULT_MAX_DELIVERIE
     args: tuple[Arg, ...] = (token, now_text, max_deliveries, pack_traceback(LOST.encode()))
 
     def decode(raw: list[Any]) -> Swept:
-        return Swept(raw[0].decode(), raw[1], raw[2], raw[3], bool(raw[4]))
+        return Swept(raw[0].decode(), raw[1], raw[2], raw[3], float(raw[4]))
 
     return Step(script("sweep"), (f"{keys.MQ}upkeep",), args, decode)
 
@@ -421,13 +424,16 @@ def leftovers(token: str, now_text: str) -> Step[Leftovers]:
     return Step(script("leftovers"), (f"{keys.MQ}upkeep",), args, lambda raw: Leftovers(*raw))
 
 
-def promote(queue: str, holder: str, now_text: str) -> Step[Promoted]:
-    """Queues the due jobs of a queue, at most 100, unless a plain rq scheduler minds it."""
+def promote(queues: Sequence[str], holder: str, now_text: str) -> Step[dict[str, Promoted]]:
+    """Queues the due jobs of each queue, at most 100, unless a plain rq scheduler minds it."""
 
-    def decode(raw: list[Any]) -> Promoted:
-        return Promoted(raw[0] == b"busy", raw[1], float(raw[2]) if raw[2] else None)
+    def decode(raw: list[Any]) -> dict[str, Promoted]:
+        said = (
+            Promoted(word == b"busy", moved, float(at) if at else None) for word, moved, at in raw
+        )
+        return dict(zip(queues, said, strict=True))
 
-    return Step(script("promote"), (), (queue, holder, now_text), decode)
+    return Step(script("promote"), (), (holder, now_text, *queues), decode)
 
 
 def leave_promoting(queue: str, holder: str) -> Step[bool]:

@@ -21,6 +21,7 @@ from msgqueue.queue import TaskQueue
 from msgqueue.settings import SECRET_NAMES
 from msgqueue.store.run import Link
 from msgqueue.store.steps import Ended, Lane
+from msgqueue.worker import memory
 from msgqueue.worker.async_lane import AsyncLane
 from msgqueue.worker.doorbell import Doorbell
 from msgqueue.worker.endings import Ending
@@ -277,7 +278,9 @@ def main(outfit: Outfit, queue: TaskQueue, forget: Callable[[], None]) -> None:
 def main_spawned(outfit: Outfit, recipe: Recipe) -> None:
     """What a child process runs that was not forked from the supervisor."""
     with ExitStack() as stack:
-        main(outfit, recipe.follow(stack), lambda: None)
+        queue = recipe.follow(stack)
+        memory.settle()
+        main(outfit, queue, lambda: None)
 
 
 def _leave_it(_signal: int, _frame: FrameType | None) -> None:

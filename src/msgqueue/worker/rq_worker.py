@@ -138,9 +138,10 @@ class RqWorker(PerformingWorker):
 
     def _promote(self, queue: TaskQueue) -> None:
         """Queue what is due: a burst would not wait for it."""
-        for name in self.queue_names():
-            while queue.store.run(steps.promote(name, self.name, unix_text(time.time()))).moved:
-                pass
+        found: dict[str, steps.Promoted] = {}
+        while not found or any(one.moved for one in found.values()):
+            step = steps.promote(self.queue_names(), self.name, unix_text(time.time()))
+            found = queue.store.run(step)
 
     def _tell(self) -> None:
         log = self.log

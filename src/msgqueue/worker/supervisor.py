@@ -1,6 +1,5 @@
 """Runs the tasks of a TaskQueue in child processes that it minds."""
 
-import gc
 import logging
 import multiprocessing
 import sys
@@ -13,6 +12,7 @@ from msgqueue.observe.logs import event
 from msgqueue.queue import TaskQueue
 from msgqueue.store import steps
 from msgqueue.store.policy import eviction
+from msgqueue.worker import memory
 from msgqueue.worker.extras import Extra
 from msgqueue.worker.loop import Loop, Plan
 from msgqueue.worker.order import check_weights
@@ -105,8 +105,7 @@ class Supervisor:
         self._greet()
         self._plan.queue.source.never_wait()
         context = _context(self._start_method)
-        gc.collect()
-        gc.freeze()  # what was imported stays shared with the children
+        memory.settle()
         with Signals() as signals:
             return Loop(self._plan, context, signals).run()
 

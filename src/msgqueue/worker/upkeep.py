@@ -24,6 +24,7 @@ ASK_EVERY: Final = 5.0  # seconds between two looks of one that neither leads no
 HANDOVER_EVERY: Final = 5.0  # seconds; it repeats what children do at once
 LEFTOVERS_EVERY: Final = 10.0  # seconds; what plain rq workers left behind is not urgent
 TRIM_EVERY: Final = 30.0  # seconds between two queues
+NEVER: Final = float("inf")
 SOONEST: Final = 0.05  # seconds before a queue is looked at again for due jobs
 
 logger = logging.getLogger(__name__)
@@ -46,15 +47,15 @@ class Upkeep:
         self._token = secrets.token_hex(8)
         self._leading = False
         self._lead_at = 0.0
-        self._due = dict.fromkeys(queues if promotes else (), 0.0)
+        self._promote_at = 0.0 if promotes else NEVER
         self._held: set[str] = set()
-        self._handover_at = self._leftovers_at = self._trim_at = 0.0
+        self._sweep_at = self._handover_at = self._leftovers_at = self._trim_at = 0.0
         self._trimmed = self._damaged = 0
 
     @property
     def wants_at(self) -> float:
         """Clock time of the next duty."""
-        return min([self._lead_at, self._trim_at, *self._due.values()])
+        return min(self._lead_at, self._trim_at, self._promote_at)
 
     def go(self) -> None:
         """Do what is due."""
@@ -62,11 +63,9 @@ class Upkeep:
         if now >= self._lead_at:
             self._lead_at = now + EVERY
             self._calls.ask(partial(steps.lead, self._token), self._led)
-        for queue, due in self._due.items():
-            if now >= due:
-                brisk = self._leading or queue in self._held
-                self._due[queue] = now + (EVERY if brisk else ASK_EVERY)
-                self._calls.ask(partial(self._promote, queue), partial(self._promoted, queue))
+        if now >= self._promote_at:
+            self._promote_at = now + (EVERY if self._leading or self._held else ASK_EVERY)
+            self._calls.ask(self._promote, self._promoted)
         if now >= self._trim_at:
             self._trim_at = now + TRIM_EVERY
             self._trimmed = (self._trimmed + 1) % len(self._queues)
@@ -79,18 +78,19 @@ class Upkeep:
         for queue in self._held:
             self._calls.ask(partial(steps.leave_promoting, queue, self._name), _done)
         self._held.clear()
-        self._due.clear()
         self._leading = False
-        self._lead_at = self._trim_at = float("inf")
+        self._lead_at = self._trim_at = self._promote_at = NEVER
 
     def _led(self, leading: bool) -> None:
         if leading != self._leading:
             event(logger, "upkeep begins" if leading else "upkeep ends", level=logging.DEBUG)
+            self._sweep_at = 0.0
         self._leading = leading
         if not leading:
             return
-        self._sweep()
         now = clock()
+        if now >= self._sweep_at:
+            self._sweep()
         if now >= self._leftovers_at:
             self._leftovers_at = now + LEFTOVERS_EVERY
             self._calls.ask(lambda: steps.leftovers(self._token, _now_text()), self._cleared)
@@ -110,26 +110,28 @@ class Upkeep:
                 requeued=swept.requeued,
                 failed=swept.failed,
             )
-        if swept.more:
+        self._sweep_at = clock() + swept.rest
+        if swept.rest == 0 and swept.requeued + swept.failed + swept.gone:  # there are more
             self._sweep()
 
     def _cleared(self, left: Leftovers) -> None:
         if any(left):
             event(logger, "plain rq's jobs recovered", level=logging.WARNING, **left._asdict())
 
-    def _promote(self, queue: str) -> steps.Step[Promoted]:
-        return steps.promote(queue, self._name, _now_text())
+    def _promote(self) -> steps.Step[dict[str, Promoted]]:
+        return steps.promote(self._queues, self._name, _now_text())
 
-    def _promoted(self, queue: str, promoted: Promoted) -> None:
-        if promoted.moved:
-            event(logger, "jobs due", queue=queue, count=promoted.moved)
-        if promoted.moved or (promoted.next_due is not None and not promoted.busy):
-            self._held.add(queue)
-        else:
-            self._held.discard(queue)
-        if queue in self._due and promoted.next_due is not None and not promoted.busy:
-            wait = max(promoted.next_due - time.time(), SOONEST)
-            self._due[queue] = min(self._due[queue], clock() + wait)
+    def _promoted(self, found: dict[str, Promoted]) -> None:
+        if self._promote_at == NEVER:  # it leaves, and has given its locks back
+            return
+        self._held.clear()
+        for queue, promoted in found.items():
+            if promoted.moved:
+                event(logger, "jobs due", queue=queue, count=promoted.moved)
+            if promoted.next_due is not None and not promoted.busy:
+                self._held.add(queue)
+                wait = max(promoted.next_due - time.time(), SOONEST)
+                self._promote_at = min(self._promote_at, clock() + wait)
 
     def _see_damage(self, found: Damages) -> None:
         if found.total > self._damaged:

@@ -1,37 +1,50 @@
--- promote(queue, holder, now_text)
--- Puts due jobs of one queue at its end. Holds rq's own scheduler lock of the queue; while a plain rq
--- scheduler holds it the queue is left to that one.
--- Answers {state, moved, next due}; state '' or 'busy'; next due '' for none.
+-- promote(holder, now_text, queue...)
+-- Puts due jobs at the end of their queues, 100 a queue. Holds rq's own scheduler lock of each queue in
+-- which jobs wait for their time; a queue of which a plain rq scheduler holds it is left to that one.
+-- Answers a queue {state, moved, next due}; state '' or 'busy'; next due '' for none.
 -- uses: clock
 redis.call('EXPIRE', MQ .. 'none', 1) -- first, so that full memory refuses none of what follows
-local queue, holder, now_text = ARGV[1], ARGV[2], ARGV[3]
-local lock, zset = RQ .. 'scheduler-lock:' .. queue, RQ .. 'scheduled:' .. queue
-local owner = redis.call('GET', lock)
-if owner and owner ~= holder then return {'busy', 0, ''} end
-if redis.call('EXISTS', zset) == 0 then
-  if owner then redis.call('DEL', lock) end
-  return {'', 0, ''}
-end
-redis.call('SET', lock, holder, 'EX', 61)
+local holder, now_text, time = ARGV[1], ARGV[2], now()
 
-local time, moved = now(), 0
-local function move(id, due)
+-- Whether the job left its zset for its queue.
+local function move(queue, zset, id, due)
   local key = RQ .. 'job:' .. id
   local f = redis.call('HMGET', key, 'created_at', 'status', 'enqueue_at_front')
   if not f[1] then -- plain rq writes the zset before the hash
     if tonumber(due) < time - 60 then redis.call('ZREM', zset, id) end
-    return
+    return false
   end
-  if redis.call('ZREM', zset, id) == 0 or f[2] == 'canceled' then return end
+  if redis.call('ZREM', zset, id) == 0 or f[2] == 'canceled' then return false end
   redis.call('HSET', key, 'status', 'queued', 'enqueued_at', now_text)
   redis.call(f[3] == '1' and 'LPUSH' or 'RPUSH', RQ .. 'queue:' .. queue, id)
   redis.call('SADD', RQ .. 'queues', RQ .. 'queue:' .. queue)
-  moved = moved + 1
+  return true
 end
 
-local due = redis.call('ZRANGEBYSCORE', zset, '-inf', score(time), 'WITHSCORES', 'LIMIT', 0, 100)
-for at = 1, #due, 2 do
-  if not pcall(move, due[at], due[at + 1]) then redis.call('ZREM', zset, due[at]) end
+local function promote(queue)
+  local lock, zset = RQ .. 'scheduler-lock:' .. queue, RQ .. 'scheduled:' .. queue
+  local owner = redis.call('GET', lock)
+  if owner and owner ~= holder then return {'busy', 0, ''} end
+  if redis.call('EXISTS', zset) == 0 then
+    if owner then redis.call('DEL', lock) end
+    return {'', 0, ''}
+  end
+  redis.call('SET', lock, holder, 'EX', 61)
+  local moved = 0
+  local due = redis.call('ZRANGEBYSCORE', zset, '-inf', score(time), 'WITHSCORES', 'LIMIT', 0, 100)
+  for at = 1, #due, 2 do
+    local ok, left = pcall(move, queue, zset, due[at], due[at + 1])
+    if not ok then redis.call('ZREM', zset, due[at]) end
+    if ok and left then moved = moved + 1 end
+  end
+  local min = #due == 200 and '-inf' or '(' .. score(time)
+  local first = redis.call('ZRANGEBYSCORE', zset, min, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+  return {'', moved, first[2] or ''}
 end
-local first = redis.call('ZRANGEBYSCORE', zset, '(' .. score(#due == 200 and 0 or time), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
-return {'', moved, first[2] or ''}
+
+local answer = {}
+for at = 3, #ARGV do
+  local ok, said = pcall(promote, ARGV[at])
+  answer[#answer + 1] = ok and said or {'', 0, ''} -- the zset is of another type
+end
+return answer

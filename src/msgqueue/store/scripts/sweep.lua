@@ -3,16 +3,17 @@
 -- Only for the holder of the upkeep lock, once that is HOLD seconds old: after an outage the living
 -- beat first.
 -- KEYS[1]  the upkeep lock
--- Answers {state, requeued, failed, gone, more}; state '' or 'not leader', 'waiting'.
+-- Answers {state, requeued, failed, gone, rest}; state '' or 'not leader', 'waiting'; rest: for so many
+-- seconds nothing more can grow old.
 -- uses: clock, wip, front, keeping, dependents, endings, damage
 local OLD, HOLD, PAGE = 8, 4, 100
 local held = redis.call('HMGET', KEYS[1], 'token', 'since')
-if held[1] ~= ARGV[1] then return {'not leader', 0, 0, 0, 0} end
+if held[1] ~= ARGV[1] then return {'not leader', 0, 0, 0, '0'} end
 local time = now()
-if time - tonumber(held[2]) < HOLD then return {'waiting', 0, 0, 0, 0} end
+if time - tonumber(held[2]) < HOLD then return {'waiting', 0, 0, 0, '0'} end
 redis.call('EXPIRE', MQ .. 'none', 1) -- first, so that full memory refuses none of what follows
 
-local answer = {'', 0, 0, 0, 0}
+local answer, rest = {'', 0, 0, 0}, OLD
 local function bury(queue, name)
   local id, execution = string.match(name, '^(.*):(%x+%.%d+)$')
   if not id then return false end -- rq's own
@@ -42,10 +43,14 @@ for _, list in ipairs(redis.call('SMEMBERS', RQ .. 'queues')) do
       end
       at = at + PAGE
     until #names < PAGE or buried >= PAGE
-    if buried >= PAGE then answer[5] = 1 end
+    if buried >= PAGE then rest = 0 end
   end
-  pass('-inf', '(' .. score(time + LEASE - OLD))
+  local old = score(time + LEASE - OLD)
+  pass('-inf', '(' .. old)
+  local oldest = redis.call('ZRANGEBYSCORE', wip, old, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2]
+  if oldest then rest = math.min(rest, tonumber(oldest) - tonumber(old)) end
   pass('(' .. score(time + LEASE + 1), '+inf') -- refreshed in the future: the clock went back
 end
 flush()
+answer[5] = score(rest)
 return answer
