@@ -225,7 +225,8 @@ class Child:
 
     def _rest(self) -> None:
         """Nothing to do: tell the supervisor, and sleep until it has something."""
-        if self._exchange.due(clock()) or (self._exchange.pending and self._lane is None):
+        alone = self._lane is None or self._lane.idle
+        if self._exchange.due(clock()) or (self._exchange.pending and alone):
             return  # claiming again reports it; the async lane reports for itself
         self._doorbell.rest(found=self._found, quietly=self._lane is not None and self._lane.brisk)
         self._found = False
