@@ -52,6 +52,13 @@ def note(text: str | int) -> None:
 
 
 @queue.task
+def note_slowly(number: int) -> None:
+    """Note that it begins, and take four milliseconds."""
+    note.function(number)
+    time.sleep(0.004)
+
+
+@queue.task
 def note_success(job: Any, connection: Any, result: Any) -> None:
     note(f"{job.id} gave {result}")
 
