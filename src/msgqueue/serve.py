@@ -25,6 +25,7 @@ from msgqueue.observe import logs
 from msgqueue.queue import TaskQueue
 from msgqueue.settings import Settings
 from msgqueue.worker.extras import Extra
+from msgqueue.worker.scaling import parse
 from msgqueue.worker.supervisor import Supervisor
 
 DEMO: Final = "msgqueue.demo:queue"
@@ -39,7 +40,7 @@ App = Annotated[
 ]
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")]
-Processes = Annotated[int, typer.Option(help="Worker processes; 0 runs none.")]
+Processes = Annotated[str, typer.Option(help="Worker processes: 2; by the load: 2-8; 0 runs none.")]
 DefaultTask = Annotated[
     str | None, typer.Option(help="The task of received objects that name none.")
 ]
@@ -53,7 +54,7 @@ def serve(
     app: App = DEMO,
     host: Host = "127.0.0.1",
     port: Port = 8080,
-    processes: Processes = 2,
+    processes: Processes = "2",
     default_task: DefaultTask = None,
     allow_host: AllowHosts = None,
 ) -> None:
@@ -62,6 +63,7 @@ def serve(
     logs.configure(settings.log_format, settings.log_level)
     _require_server_extra()
     _require_key_beyond_loopback(host, settings)
+    many = None if processes == "0" else parse(processes)
     queue = apps.load(app)
     default_task = default_task or (DEMO_TASK if app == DEMO else None)
     if default_task is not None and default_task not in queue.tasks:
@@ -70,9 +72,9 @@ def serve(
     queue.source.url  # noqa: B018 - starts the embedded server where there is no url
     _tell_where(listening, settings, queue, processes)
     web = partial(_serve_web, app, listening, settings, default_task, tuple(allow_host or ()))
-    if processes:
+    if many:
         minded = Extra("web server", partial(web, pinned=True))
-        raise typer.Exit(Supervisor(queue, processes, extras=[minded]).run())
+        raise typer.Exit(Supervisor(queue, many, extras=[minded]).run())
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _end)  # uvicorn raises again what it was ended by
     web(pinned=False)
@@ -143,13 +145,13 @@ def _bound(host: str, port: int) -> socket.socket:
 
 
 def _tell_where(
-    listening: socket.socket, settings: Settings, queue: TaskQueue, processes: int
+    listening: socket.socket, settings: Settings, queue: TaskQueue, processes: str
 ) -> None:
     host, port = listening.getsockname()[:2]
     base = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     keys = "with a key of MSGQUEUE_API_KEYS" if settings.api_keys else "no key, this machine only"
-    many = f"{processes} process{'' if processes == 1 else 'es'} for {', '.join(queue.names)}"
-    workers = many if processes else "none here"
+    many = f"{processes} process{'' if processes == '1' else 'es'} for {', '.join(queue.names)}"
+    workers = many if processes != "0" else "none here"
     for what, told in (
         ("API", f"{base}/docs ({keys})"),
         ("dashboard", f"{base}/rq"),

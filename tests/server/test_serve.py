@@ -246,6 +246,18 @@ def test_beyond_loopback_it_wants_a_key_and_says_what_to_do(short_path: Path) ->
     )
 
 
+def test_a_range_of_processes_follows_the_load_and_one_that_cannot_be_read_is_told(
+    start: Start, short_path: Path
+) -> None:
+    served = start("--processes", "1-3")
+    assert served.lines[4].split(maxsplit=1)[1].startswith("1-3 processes for default")
+    assert served.call("/healthz")
+
+    assert refused(short_path, "--processes", "few") == (
+        "msgqueue-serve: --processes few: give a number, 4, or a range, 2-8"
+    )
+
+
 def test_a_port_that_is_about_to_be_free_is_waited_for() -> None:
     taken = socket.create_server(("127.0.0.1", 0))
     freed = threading.Timer(0.5, taken.close)
