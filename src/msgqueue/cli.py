@@ -72,6 +72,12 @@ def worker(
         typer.Option(help="Only these, in this order: high,default; or weighted: high:5,default:1"),
     ] = None,
     concurrency: Annotated[int, typer.Option(help="Coroutines a process runs at once.")] = 100,
+    max_jobs: Annotated[
+        int | None, typer.Option(help="Jobs a process runs before a new one takes its place.")
+    ] = None,
+    max_memory: Annotated[
+        float | None, typer.Option(metavar="MIB", help="Memory that a process may take, in MiB.")
+    ] = None,
     burst: Annotated[bool, typer.Option("--burst", help="End when the queues are empty.")] = False,
     wait_target: Annotated[
         float, typer.Option(help="Seconds a job may wait before a range brings more processes.")
@@ -87,6 +93,8 @@ def worker(
             processes=scaling.parse(processes),
             queues=order.parse(queues, queue.names) if queues else None,
             concurrency=concurrency,
+            max_jobs=max_jobs,
+            max_memory=max_memory,
             burst=burst,
             wait_target=wait_target,
         )

@@ -114,11 +114,15 @@ class Child(Actor):
         self._link = Link(Port(self.name, stage.wire))
         self._journal = JournalWriter(outfit.journal)
         never = cast("Any", None)  # its own link: the calls go over the wire
-        self._exchange = Exchange(never, outfit.lane, self._journal, self.over)
+        self._exchange = Exchange(never, outfit.lane, self._journal, self.persist)
         self._jobs: deque[Held] = deque()
         self.woken = self.idle = False
         self.lost_at: float | None = None
         self.running: Claimed | None = None
+
+    def persist(self, _seconds: float, _owing: bool) -> bool:
+        """Nothing is tried twice here: whether it is sent again is the world's choice."""
+        return not self.over()
 
     def over(self) -> bool:
         """Whether it has been without a supervisor for too long to go on trying."""

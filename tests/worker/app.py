@@ -4,6 +4,7 @@ import asyncio
 import ctypes
 import os
 import re
+import resource
 import signal
 import time
 from datetime import datetime
@@ -101,6 +102,36 @@ async def own_pid_async() -> int:
 @queue.task
 def own_pid() -> int:
     return os.getpid()
+
+
+LEAKED: list[bytearray] = []
+
+
+@queue.task
+def leak(mib: int) -> int:
+    """Keep memory beyond the end of the job."""
+    LEAKED.append(bytearray(b"x") * (mib << 20))
+    return os.getpid()
+
+
+@queue.task
+def hoard(mib: int) -> None:
+    """Take memory, and go on."""
+    leak.function(mib)
+    time.sleep(60)
+
+
+@queue.task
+async def hoard_async(mib: int) -> None:
+    hoard.function(mib)
+
+
+@queue.task
+def out_of_memory() -> None:
+    """Run into the limit of the process itself."""
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (2 << 30, most))
+    leak.function(4096)
 
 
 @queue.task

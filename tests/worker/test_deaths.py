@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.conftest import ServerAt
 from tests.worker.crew import Crew
 
 from msgqueue import JobFailed, JobStatus
@@ -96,6 +97,25 @@ def test_a_killed_supervisor_leaves_no_child_behind(crew: Crew, eventually: Even
     supervisor.signal(signal.SIGKILL)
 
     eventually(lambda: not alive(idle) and not alive(busy))
+
+
+def test_a_child_with_nothing_to_report_ends_with_its_supervisor_though_redis_is_gone_too(
+    server_at: ServerAt, short_path: Path, tmp_path: Path, eventually: Eventually
+) -> None:
+    server = server_at(short_path / "home")
+    crew = Crew(server.url, tmp_path / "notes")
+    supervisor = crew.start(env={"FAULTS": f"claim.before:stop:{tmp_path}/struck"}, processes=1)
+    eventually((tmp_path / "struck").exists)
+    (child,) = supervisor.children()
+    assert server.pid is not None
+
+    os.kill(server.pid, signal.SIGSTOP)
+    os.kill(child, signal.SIGCONT)  # its claim has no answer from now on
+    for pid in (supervisor.pid, server.pid):
+        os.kill(pid, signal.SIGKILL)
+
+    eventually(lambda: not alive(child), 2.0)
+    crew.close()
 
 
 def test_a_job_that_runs_when_its_supervisor_dies_is_finished_and_reported(

@@ -31,9 +31,10 @@ LOOK: Final = 0.1  # seconds between two looks for stops and deadlines
 
 @dataclass(slots=True)
 class _Run:
-    """A coroutine that runs. `late`: it was cancelled for its time limit."""
+    """A coroutine that has a place. `late`: it was cancelled for its time limit."""
 
     task: asyncio.Task[None]
+    begun: bool = False
     deadline: float = float("inf")
     late: bool = False
 
@@ -106,6 +107,11 @@ class AsyncLane:
     def brisk(self) -> bool:
         """Whether so many coroutines end that its clerk asks for work all the time."""
         return self._turnover.soon() > MANY
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there are jobs that have not begun."""
+        return bool(self._backlog) or not all(run.begun for run in self._running.copy().values())
 
     @property
     def idle(self) -> bool:
@@ -188,6 +194,7 @@ class AsyncLane:
                 self._journal.free((slot,))
                 return
             run = self._running[slot]
+            run.begun = True
             if job.timeout > 0:
                 run.deadline = now + job.timeout
             ending = await self._end(slot, job, call, run)

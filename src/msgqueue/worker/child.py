@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -46,6 +47,7 @@ TOLD: Final[Mapping[Kind, str]] = {
     "retry": "job asks to retry",
     "repeat": "job finished, and repeats",
 }
+ANY: Final = sys.maxsize  # number of jobs
 SET_ASIDE: Final = 1.0  # seconds for which a queue is not claimed from for a lane that is full
 
 logger = logging.getLogger(__name__)
@@ -81,13 +83,14 @@ class Child:
         self._limit = TimeLimit()
         self._lifeline = Lifeline(outfit.lifeline.fileno(), self._limit.end_by, BEGIN_WITHIN)
         link = Link(queue.source)
-        self._exchange = Exchange(link, outfit.lane, self._journal, self._lifeline.over)
+        self._exchange = Exchange(link, outfit.lane, self._journal, self._lifeline.persist)
         self._execution = Execution(queue, self._limit)
         terms = outfit.terms
         self._rq_path = self._path_of(terms.rules)
         self._order = order_of(terms.queues, terms.weights, terms.order)
         self._pace = Pace(terms.claim)
-        self._left = sys.maxsize if terms.jobs is None else terms.jobs
+        self._left = min(most for most in (terms.jobs, terms.max_jobs, ANY) if most is not None)
+        self._claiming = threading.Lock()  # one lane at a time
         self._jobs: deque[tuple[Held, Call | None]] = deque()
         self._lane: AsyncLane | None = None
         self._busy = self._found = False
@@ -110,6 +113,8 @@ class Child:
         while not self._journal.draining and not self._lifeline.lost:
             if self._jobs:
                 self._step(*self._jobs.popleft())
+            elif self._spent:
+                self._leave(f"it has run max_jobs={self._outfit.terms.max_jobs} jobs")
             elif self._claim(self._room(), for_async=False):
                 self._found = True
                 if not self._jobs:  # they were coroutines: their clerk claims what follows
@@ -118,20 +123,33 @@ class Child:
                 self._rest()
         self._end()
 
+    @property
+    def _spent(self) -> bool:
+        """Whether it has claimed as many jobs as one child is to run, and begun them."""
+        spent = self._left <= 0 and self._outfit.terms.max_jobs is not None
+        return spent and (self._lane is None or not self._lane.waiting)
+
+    def _leave(self, why: str) -> None:
+        """Begin nothing more: another child takes this one's place."""
+        event(logger, "worker retires", worker=self._outfit.lane.worker, why=why)
+        self._journal.retire()
+        self._doorbell.leave()
+
     def _claim(self, count: int, *, for_async: bool) -> int:
         """Report and claim; each job goes to its lane. How many jobs came."""
         now = clock()
         queues = [q for q in self._order.queues() if self._full.get((q, not for_async), 0) <= now]
         if not queues and (self._lane is not None or not self._exchange.pending):
             return 0  # the async lane reports for itself
-        count = min(count, self._left) if queues else 0
-        held = self._exchange.call(queues, count)
-        self._left -= len(held)
-        self._wall = time.time() - clock()
-        if count:
-            self._order.note(queues, [one.job.queue for one in held])
-        for one in held:
-            self._hand(one, now)
+        with self._claiming:
+            count = min(count, self._left) if queues else 0
+            held = self._exchange.call(queues, count)
+            self._wall = time.time() - clock()
+            if count:
+                self._order.note(queues, [one.job.queue for one in held])
+            for one in held:
+                self._hand(one, now)
+            self._left -= len(held)  # last: they are handed out
         if held and self._lane is not None:
             self._lane.start()
         return len(held)
@@ -172,7 +190,7 @@ class Child:
 
     def _claim_for_async(self, count: int) -> int:
         came = self._claim(count, for_async=True)
-        if self._jobs:
+        if self._jobs or self._spent:
             self._doorbell.pass_on()
         return came
 

@@ -10,6 +10,7 @@ from typing import Final
 RING: Final = b"r"  # to the child: there may be work
 SATED: Final = b"s"  # to the supervisor: idle, and something was found since the last ring
 EMPTY: Final = b"e"  # idle, and nothing was found
+LEAVING: Final = b"l"  # it begins nothing more and ends, so that another may take its place
 HALF: Final = b"h"  # the main thread is busy, the async lane has room
 
 
@@ -80,6 +81,10 @@ class Doorbell:
         with suppress(BlockingIOError):  # there is enough to wake it
             os.write(self._passed, RING)
         return asleep
+
+    def leave(self) -> None:
+        """Say that this child begins nothing more."""
+        self._say(LEAVING)
 
     def may_ring(self) -> bool:
         """Say that the async lane has room; False where the main thread sleeps, which says more."""

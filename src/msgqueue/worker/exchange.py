@@ -41,15 +41,16 @@ class Exchange:
         link: the child's own connection.
         lane: who calls.
         journal: notes calls, held jobs and outcomes.
-        lost: whether the child has been without its supervisor for too long to go on trying.
+        persist: sleeps between two tries, for so many seconds; told whether there is anything to
+            report, it answers whether to try again: not for ever without a supervisor.
 
     A worker that Redis does not know is registered again by the supervisor's next beat.
     """
 
     def __init__(
-        self, link: Link, lane: Lane, journal: JournalWriter, lost: Callable[[], bool]
+        self, link: Link, lane: Lane, journal: JournalWriter, persist: Callable[[float, bool], bool]
     ) -> None:
-        self._link, self._lane, self._journal, self._lost = link, lane, journal, lost
+        self._link, self._lane, self._journal, self._persist = link, lane, journal, persist
         self._seq = 0
         self._calling = threading.Lock()
         self._noting = threading.Lock()
@@ -84,8 +85,9 @@ class Exchange:
             SupervisorLost: there was no answer and there is no supervisor any more.
         """
         with self._calling:
+            owing = self.pending
             talk = self.talk(queues, count)
-            worked = self._until_answered(next(talk))
+            worked = self._until_answered(next(talk), owing)
             try:
                 talk.send(worked)
             except StopIteration as end:
@@ -145,7 +147,7 @@ class Exchange:
             self._outcomes.append((NO_SLOT, outcome))
             self._due = 0.0
 
-    def _until_answered(self, step: Step[Worked]) -> Worked:
+    def _until_answered(self, step: Step[Worked], owing: bool) -> Worked:
         pause, longest = PAUSES
         while True:
             try:
@@ -157,7 +159,7 @@ class Exchange:
                     return worked
                 if worked.state != "missing":  # closed: the supervisor settles, or has settled
                     raise SupervisorLost
-            if self._lost():
+            spread = random.uniform(0.5, 1.0)  # noqa: S311 - not all at the same moment
+            if not self._persist(pause * spread, owing):
                 raise SupervisorLost
-            time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads a crowd
             pause = min(pause * 2, longest)

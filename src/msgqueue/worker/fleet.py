@@ -51,7 +51,7 @@ class Fleet:
         self._identity = identity
         self._deaths: list[Ended] = []
         self._done = 0
-        self._watch = Watch(self.relieve)
+        self._watch = Watch(self.relieve, terms.max_memory)
         self._crashes = 0
         self._start_at = 0.0
         self.wanted = 0
@@ -191,6 +191,13 @@ class Fleet:
         self._calls.ask(
             lambda: steps.release(entries, _now_text(), outcomes, child.lane.worker), done
         )
+
+    def hear(self, child: ChildProcess) -> bool:
+        """A child says something: whether it had found anything since it was woken."""
+        found = child.hear()
+        if child.leaving and not child.retired:
+            self._watch.retire(child)
+        return found
 
     def stop(self, member: str) -> None:
         """End a run that somebody asked to stop."""

@@ -121,8 +121,12 @@ class JournalWriter:
 
     @property
     def draining(self) -> bool:
-        """Whether the supervisor wants no more jobs begun."""
+        """Whether no more jobs are to be begun."""
         return bool(self._map[DRAIN_AT])
+
+    def retire(self) -> None:
+        """Begin nothing more, of this child's own accord."""
+        self._map[DRAIN_AT] = 1
 
     def note_call(self, sent: int, answered: int) -> None:
         """Note a call: before it is sent, and after its answer was read."""

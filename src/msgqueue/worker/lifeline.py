@@ -5,6 +5,7 @@ import os
 import select
 import signal
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType
 from typing import Final
@@ -41,6 +42,19 @@ class Lifeline:
         """Whether it has been gone for so long that reports would be refused."""
         return self._lost_at is not None and clock() > self._lost_at + self._grace + AFTERWARDS
 
+    def persist(self, seconds: float, owing: bool) -> bool:
+        """Sleep between two tries to reach Redis; whether to try again.
+
+        Args:
+            seconds: how long; shorter when the supervisor dies meanwhile.
+            owing: whether there is anything to report. Without, nothing is tried when it is dead.
+        """
+        if self._lost_at is None:
+            self._look(seconds)
+        elif owing:
+            time.sleep(seconds)
+        return self._lost_at is None or (owing and not self.over())
+
     def cut(self) -> None:
         """The supervisor is known to be gone."""
         if self._lost_at is None:
@@ -52,7 +66,11 @@ class Lifeline:
             timer.start()
 
     def _hear(self, _signal: int, _frame: FrameType | None) -> None:
+        self._look(0)
+
+    def _look(self, seconds: float) -> None:
+        """See whether it dies within so many seconds."""
         poll = select.poll()
         poll.register(self._fd, select.POLLIN)
-        if any(state & (select.POLLHUP | select.POLLERR) for _, state in poll.poll(0)):
+        if any(state & (select.POLLHUP | select.POLLERR) for _, state in poll.poll(seconds * 1000)):
             self.cut()

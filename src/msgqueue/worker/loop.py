@@ -233,7 +233,7 @@ class Loop:
                 self._fleet.end()
 
     def _hear_child(self, child: ChildProcess) -> None:
-        got = child.hear()
+        got = self._fleet.hear(child)
         self._empty_handed = 0 if got else self._empty_handed + 1
         self._waking = 1
         # Where children find nothing in queues that are not empty, they are paused, or suspended:

@@ -35,10 +35,14 @@ class Exit:
     peak: float | None
 
     def __str__(self) -> str:
-        memory = f"; peak memory {self.peak:.0f} MiB" if self.peak is not None else ""
         if self.code < 0:
-            return f"killed by {signal.Signals(-self.code).name}{memory}"
-        return f"ended with exit code {self.code}{memory}"
+            return f"killed by {_signal_name(-self.code)}{self.memory}"
+        return f"ended with exit code {self.code}{self.memory}"
+
+    @property
+    def memory(self) -> str:
+        """What is told of its memory."""
+        return f"; peak memory {self.peak:.0f} MiB" if self.peak is not None else ""
 
 
 class ChildProcess:
@@ -48,6 +52,7 @@ class ChildProcess:
         lane: its lane and rq worker name.
         idle: whether it waits to be woken.
         half_idle: whether it runs a function, and could run coroutines beside it.
+        leaving: whether it said that it begins nothing more.
         exit: how it ended, once it has.
         returning: entries taken back from it whose release is not answered yet, by member.
         retired: whether it was asked to end, so that its end is no crash.
@@ -66,7 +71,7 @@ class ChildProcess:
         lane_id = secrets.token_hex(6)
         self.lane = Lane(lane_id, identity.worker_name(lane_id))
         self._identity, self._terms = identity, terms
-        self.idle = self.half_idle = self.retired = False
+        self.idle = self.half_idle = self.leaving = self.retired = False
         self.exit: Exit | None = None
         self.returning: dict[str, Entry] = {}
         self.born = clock()
@@ -143,6 +148,7 @@ class ChildProcess:
             said = b""
         self.idle = self.idle or said.endswith((doorbell.SATED, doorbell.EMPTY))
         self.half_idle = said.endswith(doorbell.HALF)
+        self.leaving = self.leaving or doorbell.LEAVING in said
         return said.endswith(doorbell.SATED)
 
     def drain(self) -> list[Entry]:
@@ -199,10 +205,16 @@ class ChildProcess:
             self._reader.move((record,), State.RUNNING, State.STOPPING)
             self._reader.unlock()
 
-    def kill(self, record: Record, cause: Cause, reason: str) -> bool:
+    def kill(self, record: Record, cause: Cause, reason: str, *others: Record) -> bool:
         """End the process for the sake of one running job; False when that has ended meanwhile.
 
         The lock is kept, so that nothing else begins on the way.
+
+        Args:
+            record: the job.
+            cause: why.
+            reason: what is told of it.
+            others: further ones that may be to blame as well.
         """
         if self._killed:
             return True
@@ -212,7 +224,7 @@ class ChildProcess:
             if locked:
                 self._reader.unlock()
             return False
-        self._killed_for[record.member] = cause, reason
+        self._killed_for = {one.member: (cause, reason) for one in (record, *others)}
         self.end()
         return True
 
@@ -248,12 +260,13 @@ class ChildProcess:
         return [self._judge(record, now) for record in records]
 
     def _judge(self, record: Record, now: float) -> Ended:
-        cause: Cause = "drain" if self._killed else "death"
-        reason = (
-            f"WorkerDied: the process was {self.exit} while it ran this job,"
-            f" {now - record.started:.1f} s after it began"
-        )
-        cause, reason = self._killed_for.get(record.member, (cause, reason))
+        took = f"{now - record.started:.1f} s after it began"
+        if record.member in self._killed_for:
+            cause, why = self._killed_for[record.member]
+            reason = f"{why}{self.exit.memory if self.exit else ''}, {took}"
+        else:
+            cause = "drain" if self._killed else "death"
+            reason = f"WorkerDied: the process was {self.exit} while it ran this job, {took}"
         return Ended(*record.entry, cause, reason, record.started, now)
 
     def beat(self) -> tuple[Beat, list[Record]]:
@@ -295,6 +308,13 @@ class ChildProcess:
 def sync_run(account: Account) -> Record | None:
     """What the sync lane runs."""
     return next((r for r in account.of(State.RUNNING) if r.lane == SYNC), None)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal
+        return f"signal {number}"
 
 
 def _wait(pid: int) -> Exit | None:

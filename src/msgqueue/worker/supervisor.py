@@ -46,6 +46,11 @@ class Supervisor:
             where none waits in a queue before. With weights, as in `{"high": 5, "default": 1}`,
             each gives its share of what is taken, and none starves.
         concurrency: how many coroutines a child runs at once.
+        max_jobs: how many jobs a child runs before a new one takes its place; nothing is lost by
+            it. None: any number.
+        max_memory: MiB that a child may take (RSS: what it shares with its supervisor counts, too).
+            One that takes more begins nothing further, and a new one takes its place; a job that
+            still goes on after 0.2 s fails with `MemoryLimit`. None: any number.
         claim: how many jobs a child claims at once, at most; 1 turns claims of many off.
         grace: seconds that running jobs get to end on SIGTERM before they go back to the queue.
         burst: end when the queues are empty.
@@ -65,6 +70,8 @@ class Supervisor:
         *,
         queues: Sequence[str] | Mapping[str, int] | None = None,
         concurrency: int = 100,
+        max_jobs: int | None = None,
+        max_memory: float | None = None,
         claim: int = MOST,
         grace: float = GRACE,
         burst: bool = False,
@@ -79,6 +86,8 @@ class Supervisor:
             "processes": processes,
             "queues": queues if isinstance(queues, Mapping) else list(queues or queue.names),
             "concurrency": concurrency,
+            "max_jobs": max_jobs,
+            "max_memory": max_memory,
             "claim": claim,
             "grace": grace,
             "burst": burst,
@@ -87,7 +96,14 @@ class Supervisor:
         }
         self._owned: OwnedSupervisor | None = None
         weights = check_weights(queues) if isinstance(queues, Mapping) else None
-        terms = Terms(tuple(queues or queue.names), min(claim, MOST), concurrency, weights)
+        terms = Terms(
+            tuple(queues or queue.names),
+            min(claim, MOST),
+            concurrency,
+            max_jobs,
+            max_memory,
+            weights=weights,
+        )
         bounds = bounds_of(processes, wait_target)
         self._plan = Plan(queue, terms, bounds, grace, burst, extras)
         self._start_method = start_method
@@ -153,6 +169,8 @@ def run(
     processes: Processes = 1,
     queues: Sequence[str] | Mapping[str, int] | None = None,
     concurrency: int = 100,
+    max_jobs: int | None = None,
+    max_memory: float | None = None,
     burst: bool = False,
     wait_target: float = WAIT_TARGET,
     extras: Sequence[Extra] = (),
@@ -163,6 +181,8 @@ def run(
         processes,
         queues=queues,
         concurrency=concurrency,
+        max_jobs=max_jobs,
+        max_memory=max_memory,
         burst=burst,
         wait_target=wait_target,
         extras=extras,

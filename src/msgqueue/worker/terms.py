@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from msgqueue.errors import ConfigurationError
 from msgqueue.queue import TaskQueue
+from msgqueue.worker import resident
 from msgqueue.worker.limits import TimeLimit
 from msgqueue.worker.order import Turns
 from msgqueue.worker.pace import MOST
@@ -21,6 +22,8 @@ class Terms:
         queues: what it claims from, in order of priority.
         claim: how many jobs it claims at once, at most.
         concurrency: how many coroutines it runs at once.
+        max_jobs: how many jobs it runs before another takes its place; None for any number.
+        max_memory: MiB that it may take, what it shares counted in; None for any number.
         weights: a weight for each queue, for fair shares instead of priority.
         order: how its queues take turns where they have no weights.
         jobs: how many jobs it claims in all; None for any number.
@@ -35,6 +38,8 @@ class Terms:
     queues: tuple[str, ...]
     claim: int = MOST
     concurrency: int = 100
+    max_jobs: int | None = None
+    max_memory: float | None = None
     weights: tuple[int, ...] | None = None
     order: Turns = "strict"
     jobs: int | None = None
@@ -49,3 +54,7 @@ class Terms:
             )
         if self.claim < 1:
             raise ConfigurationError(f"claim={self.claim} cannot be used: give 1 or more")
+        if self.max_jobs is not None and self.max_jobs < 1:
+            raise ConfigurationError(f"max_jobs={self.max_jobs} cannot be used: give 1 or more")
+        if self.max_memory is not None:
+            resident.check(self.max_memory)

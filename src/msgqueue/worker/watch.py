@@ -1,13 +1,13 @@
 """Watches what children run: time limits, overruns and stops are enforced from outside."""
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
 from msgqueue.store.steps import Entry
 from msgqueue.worker.exchange import BEGIN_WITHIN
-from msgqueue.worker.journal import ASYNC, Record, State
+from msgqueue.worker.journal import ASYNC, Account, Record, State
 from msgqueue.worker.limits import timeout_text
+from msgqueue.worker.memory_limit import MemoryLimit
 from msgqueue.worker.process import ChildProcess, sync_run
 from msgqueue.worker.shared import clock
 
@@ -15,8 +15,9 @@ EVERY: Final = 0.05  # seconds, while a child has something to do
 OVERRUN: Final = 0.1  # seconds that a job may run before what is held behind it is given back
 HELD: Final = 0.5  # seconds that a job may be held at all
 GRACE: Final = 0.6  # seconds after its deadline that a job may take to end by itself
+LEFT: Final = 5.0  # seconds that threads which jobs left behind may go on in a child that is done
 STOPPED_WITHIN: Final = 0.4  # seconds that a cancelled coroutine may take
-
+STOPPED: Final = "JobStopped: the job was stopped, and its process killed"
 
 Relieve = Callable[[ChildProcess, Sequence[Entry], Sequence[Record]], None]
 
@@ -27,11 +28,14 @@ class Watch:
     Args:
         relieve: called with a child, the entries that were taken from it, and what it has ended
             and cannot report for now.
+        max_memory: MiB that a child may take; None for any number.
     """
 
-    def __init__(self, relieve: Relieve) -> None:
+    def __init__(self, relieve: Relieve, max_memory: float | None) -> None:
         self._relieve = relieve
+        self._memory = MemoryLimit(max_memory, self.retire)
         self._stopping: dict[str, float] = {}
+        self._done_since: dict[int, float] = {}
 
     def look(self, child: ChildProcess) -> bool:
         """Enforce what is due; whether the child has anything to do."""
@@ -45,7 +49,20 @@ class Watch:
         held = account.of(State.HELD)
         if held and now > held[0].limit - BEGIN_WITHIN + HELD:
             self._relieve(child, child.revoke(), ())
+        self._memory.look(child, account)
+        self._end_leftover(child, account, now)
         return bool(account.records)
+
+    def retire(self, child: ChildProcess) -> None:
+        """Have it begin nothing more, give back what it holds, and end."""
+        self._relieve(child, child.drain(), ())
+
+    def _end_leftover(self, child: ChildProcess, account: Account, now: float) -> None:
+        """End a child that is done but for what its jobs left behind, such as threads."""
+        if not child.retired or account.records:
+            self._done_since.pop(child.pid, None)
+        elif now > self._done_since.setdefault(child.pid, now) + LEFT:
+            child.end()
 
     def stop(self, child: ChildProcess, member: str) -> bool:
         """End a run, wherever it stands; False when the child does not have it."""
@@ -58,7 +75,7 @@ class Watch:
             self._stopping[member] = clock() + STOPPED_WITHIN
             child.stop_coroutine(record)
         elif record.state is State.RUNNING:
-            child.kill(record, "stop", _stopped(record))
+            child.kill(record, "stop", STOPPED)
         return True
 
     def _end_late(self, child: ChildProcess, record: Record, now: float) -> None:
@@ -68,13 +85,11 @@ class Watch:
         elif record.state is State.STOPPING:
             killed_at = self._stopping.setdefault(record.member, now + STOPPED_WITHIN)
             if now > killed_at:
-                child.kill(record, "stop", _stopped(record))
+                child.kill(record, "stop", STOPPED)
 
     def forget(self, child: ChildProcess) -> None:
         """The child has ended."""
+        self._memory.forget(child)
+        self._done_since.pop(child.pid, None)
         for record in child.account().records:
             self._stopping.pop(record.member, None)
-
-
-def _stopped(record: Record) -> str:
-    return f"JobStopped: the job was stopped {time.time() - record.started:.1f} s after it began"
