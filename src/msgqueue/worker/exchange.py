@@ -153,7 +153,8 @@ class Exchange:
             try:
                 worked = self._link.call(step)
             except RedisError as error:
-                logger.warning("not reported yet: %s", error)
+                level = logging.WARNING if pause == PAUSES[0] else logging.DEBUG  # once an outage
+                logger.log(level, "not reported yet: %s", error)
             else:
                 if not worked.state:
                     return worked

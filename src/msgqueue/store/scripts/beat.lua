@@ -27,21 +27,27 @@ local function refresh(queue, id, execution, long, worker)
   return f[2] == execution and 'stop' or 'ok'
 end
 
+-- What runs: rq 2 reads the field, rq 3 the set.
+local function show_current(key, former, current)
+  if current ~= '' then redis.call('HSET', key, 'current_job', current)
+  elseif former then redis.call('HDEL', key, 'current_job') end
+  if former then redis.call('DEL', key .. ':executions') end
+end
+
 local answer, at = {}, 2
 while at <= #ARGV do
   local worker, lane, fields = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 8])
   local key = RQ .. 'worker:' .. worker
-  local state = redis.call('HMGET', key, 'mq_lane', 'death')
+  local state = redis.call('HMGET', key, 'mq_lane', 'death', 'current_job')
   local closed = state[2] or (state[1] and state[1] ~= lane)
   local said = {closed and 1 or 0, {}, {}}
   if not closed then
     if not state[1] then enter(key, lane, ARGV[at + 2], now_text, {unpack(ARGV, at + 9, at + 8 + fields)}) end
-    redis.call('HSET', key, 'last_heartbeat', now_text, 'state', ARGV[at + 3], 'current_job', ARGV[at + 4],
+    redis.call('HSET', key, 'last_heartbeat', now_text, 'state', ARGV[at + 3],
       'current_job_working_time', ARGV[at + 5], 'total_working_time', ARGV[at + 5],
       'successful_job_count', ARGV[at + 6], 'failed_job_count', ARGV[at + 7])
-    if ARGV[at + 4] == '' then redis.call('HDEL', key, 'current_job') end
     redis.call('EXPIRE', key, WORKER_TTL)
-    redis.call('DEL', key .. ':executions')
+    show_current(key, state[3], ARGV[at + 4])
   end
   at = at + 9 + fields
   local entries = tonumber(ARGV[at])

@@ -3,8 +3,7 @@
 -- which jobs wait for their time; a queue of which a plain rq scheduler holds it is left to that one.
 -- Answers a queue {state, moved, next due}; state '' or 'busy'; next due '' for none.
 -- uses: clock
-redis.call('EXPIRE', MQ .. 'none', 1) -- first, so that full memory refuses none of what follows
-local holder, now_text, time = ARGV[1], ARGV[2], now()
+local holder, now_text, time = ARGV[1], ARGV[2], nil
 
 -- Whether the job left its zset for its queue.
 local function move(queue, zset, id, due)
@@ -23,13 +22,16 @@ end
 
 local function promote(queue)
   local lock, zset = RQ .. 'scheduler-lock:' .. queue, RQ .. 'scheduled:' .. queue
+  if redis.call('EXISTS', lock, zset) == 0 then return {'', 0, ''} end
   local owner = redis.call('GET', lock)
   if owner and owner ~= holder then return {'busy', 0, ''} end
   if redis.call('EXISTS', zset) == 0 then
     if owner then redis.call('DEL', lock) end
     return {'', 0, ''}
   end
+  redis.call('EXPIRE', MQ .. 'none', 1) -- before other writes, so that full memory refuses none
   redis.call('SET', lock, holder, 'EX', 61)
+  time = time or now()
   local moved = 0
   local due = redis.call('ZRANGEBYSCORE', zset, '-inf', score(time), 'WITHSCORES', 'LIMIT', 0, 100)
   for at = 1, #due, 2 do
