@@ -437,7 +437,7 @@ class Model:
 
     def stop(self, args: Reader) -> Entry | None:
         """rq's stop-job message came."""
-        name = args.one()
+        name, _any = args.take(2)
         job = self.jobs.get(name)
         if job is None or not self._owns(Entry(job.queue, name, job.execution)):
             return None

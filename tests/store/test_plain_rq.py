@@ -1,14 +1,17 @@
 """What the steps know of jobs that plain rq enqueued, and of workers that keep rq's rules."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import redis
+import rq as rq_package
 from rq import Callback, Queue, Repeat, Retry
 from rq.job import Job
+from rq.results import Result
 from rq.serializers import JSONSerializer
-from tests.store.conftest import Child, Spec, died, now_text, ok, places, status
+from tests.store.conftest import Child, Spec, died, error, now_text, ok, places, status
 
 from msgqueue.jobs import Claimed, Outcome
 from msgqueue.store import steps
@@ -146,3 +149,58 @@ def test_a_name_that_is_alive_is_not_taken(store: Store, child: Child) -> None:
     thief = successor(store, child)
     assert thief.work().state == "dead"
     assert child.work().state == ""
+
+
+def test_a_retry_that_was_to_be_at_the_front_is_put_there_when_it_is_due(
+    store: Store, client: redis.Redis, rq: Queue, child: Child
+) -> None:
+    retry = Retry(1, interval=30, enqueue_at_front=True)
+    first = rq.enqueue("operator.add", 1, 2, retry=retry)
+    child.work(error(child.claim()[0]), claim=0)
+    second = rq.enqueue("operator.add", 1, 2)
+    client.zadd("rq:scheduled:default", {first.id: 1})
+    store.run(steps.promote(["default"], "me", now_text()))
+    assert rq.job_ids == [first.id, second.id]
+
+
+def test_a_returned_retry_is_kept_in_its_result(rq: Queue, child: Child) -> None:
+    job = rq.enqueue("operator.add", 1, 2)
+    outcome = ok(child.claim()[0], b"3:0:1:Mw==")._replace(kind="retry")
+    child.work(outcome, claim=0)
+    result = job.latest_result()
+    assert result is not None
+    assert (result.type, result.return_value) == (Result.Type.RETRIED, 3)
+    assert Job.fetch(job.id, rq.connection, serializer=JSONSerializer).enqueue_at_front_on_retry
+
+
+@pytest.mark.skipif(not hasattr(rq_package, "RateLimit"), reason="rq 2 has no rate limits")
+def test_a_job_that_becomes_due_goes_behind_its_rate_limit(
+    store: Store, client: redis.Redis, rq: Queue
+) -> None:
+    limit = rq_package.RateLimit("shop", 1)
+    due = datetime.now(UTC) - timedelta(seconds=5)
+    jobs = [rq.enqueue_at(due, "operator.add", 1, 2, rate_limit=limit) for _ in range(2)]
+    store.run(steps.promote(["default"], "me", now_text()))
+    assert sorted(str(status(client, job.id)) for job in jobs) == ["b'queued'", "b'rate_limited'"]
+    assert client.llen("rq:queue:default") == 1
+
+
+@pytest.mark.skipif(not hasattr(rq_package, "RateLimit"), reason="rq 2 has no rate limits")
+def test_a_dependent_goes_behind_its_rate_limit(
+    client: redis.Redis, rq: Queue, child: Child
+) -> None:
+    limit = rq_package.RateLimit("shop", 1)
+    parent = rq.enqueue("operator.add", 1, 2)
+    for _ in range(2):
+        rq.enqueue("operator.add", 1, 2, rate_limit=limit, depends_on=parent)
+    child.work(ok(child.claim()[0]), claim=0)
+    assert client.llen("rq:queue:default") == 1
+    assert client.zcard("rq:rl:shop:rate_limited") == 1
+
+
+def test_a_worker_that_was_asked_to_end_shows_since_when(
+    store: Store, client: redis.Redis, child: Child
+) -> None:
+    assert store.run(steps.note_shutdown([child.lane.worker, "unknown"], now_text())) == 1
+    assert client.hget(f"rq:worker:{child.lane.worker}", "shutdown_requested_date")
+    assert not client.exists("rq:worker:unknown")

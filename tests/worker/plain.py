@@ -143,6 +143,10 @@ class LoudJob(Job):
         return super().perform()
 
 
+class FarJob(Job):
+    redis_job_namespace_prefix = "far:job:"
+
+
 class NamedQueue(Queue):
     pass
 

@@ -200,3 +200,26 @@ def test_the_time_limit_raises_rqs_exception(rq: Deployment) -> None:
     assert "rq.timeouts.JobTimeoutException: Task exceeded maximum timeout value" in str(
         result.exc_string
     )
+
+
+def test_rqs_views_show_a_running_job_within_a_second(
+    rq: Deployment, eventually: Eventually
+) -> None:
+    rq.start("--name", "w")
+    job = rq.queue.enqueue(plain.sleep, 60, "began")
+    eventually(lambda: rq.noted() == ["began"])
+
+    eventually(lambda: Worker.all(connection=rq.redis)[0].get_state() == "busy", timeout=1)
+
+    (execution,) = rq.job(job).get_executions()
+    assert execution.worker_name == "w"
+    assert Worker.all(connection=rq.redis)[0].get_current_job_id() == job.id
+
+
+def test_a_job_class_with_keys_of_its_own_is_refused(rq: Deployment) -> None:
+    worker = rq.start("--job-class", "tests.worker.plain.FarJob")
+
+    log, _ = worker.communicate(timeout=30)
+
+    assert worker.returncode == 1
+    assert "FarJob keeps its keys under 'far:job:'" in log.decode()

@@ -37,11 +37,13 @@ class Signal(NamedTuple):
             `stop`, `kill`, `shutdown`: rq's stop-job, kill-horse and shutdown commands.
         worker: to whom the command goes.
         job_id: which job to stop.
+        execution: which of its executions; "" for any.
     """
 
     kind: Kind
     worker: str = ""
     job_id: str = ""
+    execution: str = ""
 
 
 class Wakeup:
@@ -162,7 +164,8 @@ def _signal(message: Any) -> Signal | None:
     worker = channel.decode().removeprefix(keys.commands(""))
     try:
         command = json.loads(data)
-        return Signal(COMMANDS[command["command"]], worker, str(command.get("job_id", "")))
+        named = (str(command.get(name, "")) for name in ("job_id", "execution_id"))
+        return Signal(COMMANDS[command["command"]], worker, *named)
     except (ValueError, KeyError, TypeError):
         logger.warning("worker %s was sent a command that is not known", worker)
         return None

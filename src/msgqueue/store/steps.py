@@ -402,6 +402,11 @@ def _beaten(raw: list[Any]) -> tuple[Beaten, ...]:
     )
 
 
+def note_shutdown(workers: Sequence[str], now_text: str) -> Step[int]:
+    """Shows of workers when they were asked to end; how many there were."""
+    return Step(script("note_shutdown"), (), (now_text, *workers), int)
+
+
 def lead(token: str) -> Step[bool]:
     """Takes or renews the upkeep lock: each second, by who wants to sweep."""
     return Step(script("lead"), (f"{keys.MQ}upkeep",), (token,), bool)
@@ -451,13 +456,16 @@ def trim(queue: str) -> Step[int]:
     return Step(script("trim"), (), (queue,), int)
 
 
-def stop(job_id: str) -> Step[Entry | None]:
-    """Asks for the end of a job's execution; which, None if none of ours has it."""
+def stop(job_id: str, execution: str = "") -> Step[Entry | None]:
+    """Asks for the end of a job's execution, or of that one alone.
+
+    Answers which it is; None if none of ours has the job, or it is another one.
+    """
 
     def decode(raw: list[bytes] | None) -> Entry | None:
         return Entry(text(raw[0]), job_id, text(raw[1])) if raw else None
 
-    return Step(script("stop"), (), (job_id,), decode)
+    return Step(script("stop"), (), (job_id, execution), decode)
 
 
 def cancel(job_id: str, now_text: str) -> Step[Cancelled]:

@@ -1,6 +1,7 @@
 """How a run ended, in the bytes of its report: a value, a wish to run again, or a traceback."""
 
 import asyncio
+import base64
 import traceback
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -28,11 +29,17 @@ def success(task: Task[Any, Any], value: Any) -> Ending:
     return Ending("ok", task.encode_result(value))
 
 
-def retry_text(retry: Any) -> bytes:
-    """`<max>:<interval>,<interval>,...:<front>` of an rq or msgqueue Retry."""
+def retry_text(retry: Any, returned: bytes = b"") -> bytes:
+    """`<max>:<interval>,<interval>,...:<front>:<returned>` of an rq or msgqueue Retry.
+
+    Args:
+        retry: what the task returned.
+        returned: the same, serialized, where its result is to hold it.
+    """
     intervals = retry.intervals() if callable(retry.intervals) else retry.intervals
     front = int(bool(getattr(retry, "enqueue_at_front", False)))
-    return f"{retry.max}:{','.join(map(str, intervals or (0,)))}:{front}".encode()
+    wish = f"{retry.max}:{','.join(map(str, intervals or (0,)))}:{front}:"
+    return wish.encode() + base64.b64encode(returned)
 
 
 def failure(error: BaseException) -> Ending:

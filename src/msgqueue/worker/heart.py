@@ -13,6 +13,7 @@ from msgqueue.worker.process import ChildProcess
 from msgqueue.worker.shared import clock
 
 EVERY: Final = 2.0  # seconds
+APART: Final = 0.2  # seconds at least between two beats
 
 
 class Heart:
@@ -34,6 +35,14 @@ class Heart:
         self._under_way = False
         self._sent_at = 0.0
         self._named: list[tuple[ChildProcess, list[Record]]] = []
+        self._shown: frozenset[str] = frozenset()
+
+    @property
+    def behind(self) -> bool:
+        """Whether a job has run for so long that rq's views should show it, and do not yet."""
+        if clock() < self._sent_at + APART:
+            return False
+        return not all(child.long_runs() <= self._shown for child in self._children())
 
     def beat(self) -> None:
         """Send a beat, unless one is under way."""
@@ -44,11 +53,12 @@ class Heart:
     def _make(self) -> steps.Step[tuple[steps.Beaten, ...]]:
         self._named.clear()
         self._sent_at = clock()
-        beats = []
+        beats: list[steps.Beat] = []
         for child in self._children():
             beat, records = child.beat()
             beats.append(beat)
             self._named.append((child, records))
+        self._shown = frozenset().union(*(beat.running for beat in beats))
         return steps.beat(beats, unix_text(time.time()))
 
     def _heard(self, answers: tuple[steps.Beaten, ...]) -> None:

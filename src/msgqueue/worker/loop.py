@@ -5,6 +5,7 @@ import os
 import select
 import signal
 import socket
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,6 +14,7 @@ from typing import Final
 from msgqueue.observe.logs import event
 from msgqueue.queue import TaskQueue
 from msgqueue.store import steps
+from msgqueue.store.codec import unix_text
 from msgqueue.store.signals import Signal, Wakeup
 from msgqueue.worker import crowd, heart, scaler, watch
 from msgqueue.worker.calls import Calls
@@ -62,7 +64,12 @@ class Plan:
 
 
 class Loop:
-    """One run of a supervisor."""
+    """One run of a supervisor.
+
+    Attributes:
+        forced: whether a second signal ended it.
+        interrupted: how many jobs ran when the first signal came.
+    """
 
     def __init__(self, plan: Plan, context: Context, signals: Signals) -> None:
         source = plan.queue.source
@@ -99,6 +106,7 @@ class Loop:
         self._draining_at: float | None = None
         self._code = 0
         self.forced = False
+        self.interrupted = 0
 
     @property
     def done(self) -> int:
@@ -144,6 +152,8 @@ class Loop:
         if self._draining_at is None:
             self._extras.mind(self._end_without)
         self._mind_ends()
+        if busy and self._heart.behind:
+            self._beat()
         if self._draining_at is not None and clock() > self._draining_at + self._plan.grace:
             self._fleet.end()
 
@@ -227,7 +237,9 @@ class Loop:
             if heard is signal.SIGCHLD:
                 self._at[self._look] = 0.0
             elif self._draining_at is None:
+                self.interrupted = self._fleet.running
                 self._drain(f"{heard.name} received")
+                self._tell_shutdown()
             elif clock() - self._draining_at >= self._plan.insist:
                 self.forced = True
                 self._fleet.end()
@@ -269,13 +281,14 @@ class Loop:
         if child is None:
             return
         if heard.kind == "stop":
-            self._calls.ask(lambda: steps.stop(heard.job_id), self._stop)
+            self._calls.ask(lambda: steps.stop(heard.job_id, heard.execution), self._stop)
         elif heard.kind == "kill":
             child.kill_running()
         else:
             self._fleet.relieve(child, child.drain())
             if self._scaler.lower() == 0:
                 self._drain("rq's shutdown command received")
+                self._tell_shutdown()
 
     def _stop(self, entry: steps.Entry | None) -> None:
         if entry is not None:
@@ -291,6 +304,12 @@ class Loop:
         self._upkeep.leave()
         self._fleet.drain()
         self._at |= {self._look: 0.0, self._scale: NEVER}
+
+    def _tell_shutdown(self) -> None:
+        """Let rq's views show that the workers were asked to end."""
+        workers = [child.lane.worker for child in self._fleet.living]
+        now_text = unix_text(time.time())
+        self._calls.ask(lambda: steps.note_shutdown(workers, now_text), lambda _count: None)
 
     def _over(self) -> bool:
         """Whether children and extras have ended, and their accounts are settled or given up."""

@@ -22,7 +22,7 @@ from msgqueue.worker.shared import Context, clock
 from msgqueue.worker.terms import Terms
 
 Cause = Literal["death", "timeout", "memory", "stop", "drain"]
-LONG: Final = 1.0  # seconds after which a run is shown as rq shows its executions
+LONG: Final = 0.2  # seconds after which a run is shown as rq shows its executions
 
 logger = logging.getLogger(__name__)
 
@@ -274,20 +274,25 @@ class ChildProcess:
         account = self.account()
         named = account.of(State.HELD, State.RUNNING, State.ENDED, State.STOPPING)
         running = [r for r in named if r.state in (State.RUNNING, State.STOPPING)]
-        since = clock() - LONG
         entries = {r.member: r.entry for r in named} | self.returning
         beat = Beat(
             self.lane,
             self.shown,
             account.answered,
             tuple(entries.values()),
-            frozenset(r.member for r in running if r.begun < since),
+            self.long_runs(),
             running[0].entry.id if running else "",
             account.successful,
             account.failed,
             account.working_time,
         )
         return beat, named
+
+    def long_runs(self) -> frozenset[str]:
+        """The members of what has run for long enough to be shown."""
+        running = self.account().of(State.RUNNING, State.STOPPING)
+        since = clock() - LONG
+        return frozenset(record.member for record in running if record.begun < since)
 
     def close(self) -> None:
         """It is settled: give back all that it had."""

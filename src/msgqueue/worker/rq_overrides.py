@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import rq
 from rq import Worker
-from rq.job import Job
 
 HEEDED: Final = (
     "perform_job",
@@ -36,14 +35,15 @@ UNHEEDED: Final = (
 OWN: Final = (os.path.dirname(rq.__file__) + os.sep, os.path.dirname(__file__) + os.sep)  # noqa: PTH120 - files in code objects are text
 
 
-def heeded(worker: type[Worker], job: type[Job]) -> list[str]:
+def heeded(worker: Worker) -> list[str]:
     """The foreign methods that rq's path honours, as `Class.method`."""
-    return [*_foreign(worker, HEEDED), *_foreign(job, OF_JOBS)]
+    replaced = [f"{type(worker).__name__}().{name}" for name in HEEDED if name in vars(worker)]
+    return [*replaced, *_foreign(type(worker), HEEDED), *_foreign(worker.job_class, OF_JOBS)]
 
 
-def unheeded(worker: type[Worker]) -> list[str]:
+def unheeded(worker: Worker) -> list[str]:
     """The foreign methods that are never called."""
-    return _foreign(worker, UNHEEDED)
+    return _foreign(type(worker), UNHEEDED)
 
 
 def _foreign(kind: type[Any], names: Sequence[str]) -> list[str]:

@@ -44,6 +44,7 @@ class Rules:
         check: raises what is wrong with a job that must not run.
         encode: writes what its function returned.
         handle: gives what `current_job()` answers.
+        keeps_retries: whether a result holds a returned Retry.
     """
 
     worker: PerformingWorker
@@ -51,6 +52,7 @@ class Rules:
     check: Callable[[Job], None]
     encode: Callable[[Job, Any], bytes]
     handle: Callable[[str], Handle[Any]]
+    keeps_retries: bool = False
 
 
 class RqPath:
@@ -82,7 +84,8 @@ class RqPath:
 
     def _new_run(self, job_id: str, extend: Extend) -> Run:
         running = Running(job_id, lambda: self._rules.handle(job_id))
-        return Run(running, self._rules.encode, self._limit, extend)
+        rules = self._rules
+        return Run(running, rules.encode, rules.keeps_retries, self._limit, extend)
 
     def fetch(self, job_id: str) -> Job:
         """Read a job, however long Redis is away."""

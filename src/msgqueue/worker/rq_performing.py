@@ -32,6 +32,7 @@ class Run:
     Attributes:
         running: the job, as `current_job()` finds it.
         encode: writes what the function returned.
+        keeps_retries: whether it writes a returned Retry, too.
         limit: the time limit of this process.
         extend: moves the moment (clock time) at which the supervisor ends the run.
         ending: how it ended, once rq's methods have said so.
@@ -41,6 +42,7 @@ class Run:
 
     running: Running
     encode: Encode
+    keeps_retries: bool
     limit: TimeLimit
     extend: Extend
     ending: Ending | None = None
@@ -134,7 +136,9 @@ class PerformingWorker(Worker):
         if (run := self._run) is None:
             super().handle_job_retry(job, *args, **kwargs)
             return
-        run.ending = Ending("retry", retry_text(job._result))  # noqa: SLF001
+        value = job._result  # noqa: SLF001
+        returned = run.encode(job, value) if run.keeps_retries else b""
+        run.ending = Ending("retry", retry_text(value, returned))
         _keep_webhooks(job, run)
 
     def handle_job_failure(self, job: Job, *args: Any, **kwargs: Any) -> None:

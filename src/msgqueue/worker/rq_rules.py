@@ -50,9 +50,11 @@ class RqRules(RqPath):
         def encode(_job: Job, value: Any) -> bytes:
             return bytes(worker.serializer.dumps(value))
 
-        super().__init__(Rules(worker, fetch, _anything, encode, queue.job), limit)
+        super().__init__(
+            Rules(worker, fetch, _anything, encode, queue.job, keeps_retries=True), limit
+        )
         self._worker, self._dumps = worker, worker.serializer.dumps
-        self._whole = worker.job_class is not Job or bool(heeded(type(worker), worker.job_class))
+        self._whole = worker.job_class is not Job or bool(heeded(worker))
         self._import = cache(import_attribute)
         self._unwanted: str | None = None
 
@@ -120,7 +122,7 @@ class RqRules(RqPath):
         if value is None:
             return NONE
         if isinstance(value, Retry):
-            return Ending("retry", retry_text(value))
+            return Ending("retry", retry_text(value, self._dumps(value)))
         return Ending("ok", self._dumps(value))
 
     def _read(self, job: Claimed) -> _Call:

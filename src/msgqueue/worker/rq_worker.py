@@ -13,7 +13,7 @@ from rq.defaults import DEFAULT_LOGGING_DATE_FORMAT, DEFAULT_LOGGING_FORMAT
 from rq.logutils import green, setup_loghandlers
 
 from msgqueue.queue import TaskQueue
-from msgqueue.store import steps
+from msgqueue.store import keys, steps
 from msgqueue.store.codec import text, unix_text
 from msgqueue.worker.identity import Identity
 from msgqueue.worker.loop import Loop, Plan
@@ -79,6 +79,7 @@ class RqWorker(PerformingWorker):
             raise ValueError(f"Dequeue strategy {dequeue_strategy} is not allowed.")
         for name in ("rq.worker", "rq.job"):
             setup_loghandlers(logging_level, date_format, log_format, name=name)
+        self._check_names()
         self._claim_name()
         self._tell()
         queue = TaskQueue(connection=self.connection)
@@ -113,9 +114,23 @@ class RqWorker(PerformingWorker):
             loop = Loop(plan, multiprocessing.get_context("fork"), signals)
             loop.run()
         self.log.info("Worker %s: done, %d jobs were run", self.name, loop.done)
+        self._stop_requested = loop.interrupted > 0
         if loop.forced:
             raise SystemExit
         return loop.done > 0
+
+    def _check_names(self) -> None:
+        """Refuse classes that keep their jobs, queues or workers under keys of their own."""
+        for kind, prefix, ours in (
+            (self.job_class, self.job_class.redis_job_namespace_prefix, keys.job("")),
+            (self.queue_class, self.queue_class.redis_queue_namespace_prefix, keys.queue("")),
+            (type(self), self.redis_worker_namespace_prefix, keys.worker("")),
+        ):
+            if prefix != ours:
+                raise ValueError(
+                    f"{kind.__name__} keeps its keys under {prefix!r}: RqWorker finds them under"
+                    f" {ours!r} alone"
+                )
 
     def _claim_name(self) -> None:
         """Refuse a name that is alive; take over one whose process on this machine is dead."""
@@ -147,14 +162,14 @@ class RqWorker(PerformingWorker):
         log = self.log
         log.info("Worker %s: started with PID %d, by msgqueue", self.name, os.getpid())
         log.info("*** Listening on %s...", green(", ".join(self.queue_names())))
-        if foreign := heeded(type(self), self.job_class):
+        if foreign := heeded(self):
             log.warning(
                 "Worker %s: %s overridden or replaced: jobs take rq's own path, which costs"
                 " each about a millisecond and a read of the job",
                 self.name,
                 _listed(foreign),
             )
-        if foreign := unheeded(type(self)):
+        if foreign := unheeded(self):
             log.warning(
                 "Worker %s: %s overridden or replaced, and not called: jobs share a warm process",
                 self.name,

@@ -8,13 +8,15 @@
 redis.call('EXPIRE', MQ .. 'none', 1) -- first, so that full memory refuses none of what follows
 local now_text, time = ARGV[1], now()
 
+local SHOWN = 180 -- seconds that rq's views show an execution which is not refreshed
+
 local function show_execution(id, execution, worker)
   local key = RQ .. 'execution:' .. member(id, execution)
   redis.call('HSETNX', key, 'created_at', score(time))
   redis.call('HSET', key, 'id', execution, 'job_id', id, 'last_heartbeat', score(time), 'worker_name', worker)
-  redis.call('EXPIRE', key, LEASE)
-  redis.call('ZADD', RQ .. 'executions:' .. id, score(time + LEASE), execution)
-  redis.call('EXPIRE', RQ .. 'executions:' .. id, LEASE)
+  redis.call('EXPIRE', key, SHOWN)
+  redis.call('ZADD', RQ .. 'executions:' .. id, score(time + SHOWN), execution)
+  redis.call('EXPIRE', RQ .. 'executions:' .. id, SHOWN)
 end
 
 -- 'ok', 'lost' (not ours, deleted or cancelled by rq) or 'stop'.

@@ -2,21 +2,20 @@
 -- Puts due jobs at the end of their queues, 100 a queue. Holds rq's own scheduler lock of each queue in
 -- which jobs wait for their time; a queue of which a plain rq scheduler holds it is left to that one.
 -- Answers a queue {state, moved, next due}; state '' or 'busy'; next due '' for none.
--- uses: clock
+-- uses: clock, admit
 local holder, now_text, time = ARGV[1], ARGV[2], nil
 
 -- Whether the job left its zset for its queue.
 local function move(queue, zset, id, due)
   local key = RQ .. 'job:' .. id
-  local f = redis.call('HMGET', key, 'created_at', 'status', 'enqueue_at_front')
+  local f = redis.call('HMGET', key, 'created_at', 'status', 'enqueue_at_front', 'enqueue_at_front_on_retry', 'ended_at')
   if not f[1] then -- plain rq writes the zset before the hash
     if tonumber(due) < time - 60 then redis.call('ZREM', zset, id) end
     return false
   end
   if redis.call('ZREM', zset, id) == 0 or f[2] == 'canceled' then return false end
-  redis.call('HSET', key, 'status', 'queued', 'enqueued_at', now_text)
-  redis.call(f[3] == '1' and 'LPUSH' or 'RPUSH', RQ .. 'queue:' .. queue, id)
-  redis.call('SADD', RQ .. 'queues', RQ .. 'queue:' .. queue)
+  local retried = f[4] == '1' and f[5] and f[5] ~= ''
+  admit(queue, id, retried or f[3] == '1', now_text)
   return true
 end
 

@@ -6,7 +6,7 @@
 --   `mq_reply` the answer, `mq_max` the default of max_deliveries for plain rq's jobs
 -- Answers {state, #refused, refused member..., {queue, id, data, timeout, plain, earlier runs}...}, flat;
 --   state: '', 'missing', 'dead', 'old'. The execution of all is <lane>.<seq>.
--- uses: clock, wip, front, keeping, dependents, endings, damage
+-- uses: clock, wip, front, keeping, admit, dependents, endings, damage
 local worker_key, worker, seq, lane = KEYS[1], ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local count, now_text = tonumber(ARGV[4]), ARGV[5]
 

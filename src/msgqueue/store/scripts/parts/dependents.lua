@@ -21,9 +21,7 @@ local function hand_over(id, now_text)
   if not f[1] or not redis.call('ZSCORE', RQ .. 'deferred:' .. f[1], id) then return true end
   if not is_met(id, f[2] == '1') then return false end
   redis.call('ZREM', RQ .. 'deferred:' .. f[1], id)
-  redis.call('HSET', key, 'status', 'queued', 'enqueued_at', now_text)
-  redis.call(f[3] == '1' and 'LPUSH' or 'RPUSH', RQ .. 'queue:' .. f[1], id)
-  redis.call('SADD', RQ .. 'queues', RQ .. 'queue:' .. f[1])
+  admit(f[1], id, f[3] == '1', now_text)
   dependents_moved = dependents_moved + 1
   return true
 end

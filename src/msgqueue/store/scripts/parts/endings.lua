@@ -115,7 +115,7 @@ end
 local function run_again(run, interval, front)
   local key = run.key
   if interval > 0 then
-    redis.call('HSET', key, 'status', 'scheduled', 'started_at', '', 'worker_name', '')
+    redis.call('HSET', key, 'status', 'scheduled', 'started_at', '', 'worker_name', '', 'ended_at', run.ended_text)
     redis.call('ZADD', RQ .. 'scheduled:' .. run.queue, math.ceil(run.now + interval), run.id)
     return
   end
@@ -163,21 +163,26 @@ local function err(run, job, trace)
   run_again(run, interval, redis.call('HGET', key, 'enqueue_at_front_on_retry') == '1')
 end
 
--- The task returned rq's Retry: value is <max>:<interval>,<interval>,...:<front>, of which each run has
--- its interval and further ones the last. A stop wins here, too.
+-- The task returned rq's Retry: value is <max>:<interval>,<interval>,...:<front>:<what it returned>. Each
+-- run has its interval, and further ones the last. A stop wins here, too.
 local function returned_retry(run, job, value)
   if job.stop == run.execution then return fail(run, job, 3, 'stopped', '', '') end
   local key = run.key
-  local max, intervals, front = string.match(value, '^(%d+):([%d,]+):(%d)')
+  local max, intervals, front, returned = string.match(value, '^(%d+):([%d,]+):(%d):?(.*)')
   local done = tonumber(redis.call('HGET', key, 'number_of_retries') or '') or 0
   local interval, number = '0', 0
   for digits in string.gmatch(intervals, '%d+') do
     if number <= done then interval = digits end
     number = number + 1
   end
-  if done >= tonumber(max) then return fail(run, job, 5, 'failed', '', '') end
-  add_result(run, failure_ttl(job.failure_ttl), 4, '', '')
+  if done >= tonumber(max) then return fail(run, job, 5, 'failed', 'return_value', returned) end
+  add_result(run, failure_ttl(job.failure_ttl), 4, 'return_value', returned)
   redis.call('HSET', key, 'number_of_retries', done + 1)
+  if front == '1' then
+    redis.call('HSET', key, 'enqueue_at_front_on_retry', 1)
+  else
+    front = redis.call('HGET', key, 'enqueue_at_front_on_retry')
+  end
   run_again(run, tonumber(interval), front == '1')
 end
 
@@ -197,7 +202,7 @@ local function record(run, kind, value)
   else
     err(run, job, value)
   end
-  forget(run.queue, run.id, run.execution, not plain or run.ended - run.started > 0.5)
+  forget(run.queue, run.id, run.execution, not plain or run.ended - run.started > 0.1)
   return answer
 end
 
