@@ -83,7 +83,7 @@ class LossyWay:
     """
 
     def __init__(self, server: Server, seed: int) -> None:
-        self.loss, self.lost = 0.0, 0
+        self.loss, self.lost, self._cut = 0.0, 0, 0
         self._server, self._random = server, random.Random(seed)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._thread = threading.Thread(target=self._accept, daemon=True)
@@ -93,6 +93,10 @@ class LossyWay:
     def url(self) -> str:
         """Where clients connect."""
         return f"redis://127.0.0.1:{self._listener.getsockname()[1]}/0"
+
+    def cut(self) -> None:
+        """From here on, what is sent over the connections that stand gets lost; none is closed."""
+        self._cut += 1
 
     def close(self) -> None:
         """Take no more connections."""
@@ -109,6 +113,7 @@ class LossyWay:
             threading.Thread(target=self._pass, args=(client,), daemon=True).start()
 
     def _pass(self, client: socket.socket) -> None:
+        cuts = self._cut
         with client, socket.create_connection(("127.0.0.1", self._server.port)) as server:
             while True:
                 ready, _, _ = select.select([client, server], [], [])
@@ -117,6 +122,8 @@ class LossyWay:
                         data = end.recv(1 << 16)
                         if not data:
                             return
+                        if cuts < self._cut:
+                            continue
                         if end is server and self._random.random() < self.loss:
                             self.lost += 1
                             return

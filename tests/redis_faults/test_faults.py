@@ -15,9 +15,11 @@ from tests.redis_faults.servers import LossyWay, Server
 from tests.worker.crew import Crew, Process
 
 from msgqueue import Job, JobFailed, JobStatus, QueueFull
+from msgqueue.connection import Source
 from msgqueue.embedded import binary
 from msgqueue.embedded.home import Home
 from msgqueue.embedded.process import State, probe
+from msgqueue.store.signals import Wakeup
 
 Eventually = Callable[..., None]
 
@@ -147,6 +149,77 @@ def test_replies_that_are_lost(
     assert supervisor.children() == children
 
 
+@pytest.mark.slow
+def test_connections_that_die_without_a_word(
+    server: Server, crew_at: CrewAt, eventually: Eventually
+) -> None:
+    way = LossyWay(server, seed=1)
+    crew = crew_at(way.url)
+    supervisor = crew.start(processes=1)
+    crew.enqueue("note", "before").result(timeout=10)
+    children = supervisor.children()
+
+    way.cut()
+
+    crew.queue.source.close()
+    crew.queue.store.close()
+    job = crew.enqueue("note", "after")
+    eventually(lambda: "after" in crew.noted(), 20.0)
+    assert job.result(timeout=10) is None
+    assert crew.noted() == ["before", "after"]
+    assert supervisor.children() == children
+
+
+@pytest.mark.slow
+def test_a_redis_that_comes_back_empty(
+    servers: list[Server], short_path: Path, crew_at: CrewAt, eventually: Eventually
+) -> None:
+    server = Server(short_path / "server", "--save", "")
+    servers.append(server)
+    crew = crew_at(server.url)
+    crew.start(processes=2)
+    crew.enqueue("sleep", 60.0, "forgotten")
+    eventually(lambda: crew.noted() == ["forgotten"])
+
+    server.kill()
+    server.start()
+
+    assert crew.enqueue("add", 1, 2).result(timeout=15) == 3
+    eventually(lambda: not crew.queue.counts()[JobStatus.STARTED])
+    assert len(Worker.all(connection=crew.redis)) >= 1
+
+
+@pytest.mark.slow
+def test_a_worker_that_starts_before_its_redis(server: Server, crew_at: CrewAt) -> None:
+    crew = crew_at(server.url)
+    server.kill()
+    supervisor = crew.start(processes=1)
+    time.sleep(5)
+    server.start()
+
+    assert crew.enqueue("add", 1, 2).result(timeout=15) == 3
+    assert supervisor.children()
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_told_to_end_while_redis_is_away(
+    server: Server, crew_at: CrewAt, eventually: Eventually
+) -> None:
+    crew = crew_at(server.url)
+    supervisor = crew.start(processes=1, grace=1.0)
+    job = crew.enqueue("sleep", 2.0, "began")
+    eventually(lambda: crew.noted() == ["began"])
+
+    server.kill()
+    supervisor.signal(signal.SIGTERM)
+    supervisor.wait(15)
+    server.start()
+    crew.start(processes=1)
+
+    assert job.result(timeout=25) == 2.0
+    assert crew.noted() == ["began"] * 2
+
+
 @pytest.fixture
 def sentinel(server: Server, servers: list[Server]) -> tuple[Server, Server, str]:
     """A primary, its replica, and the url by which a Sentinel leads to the one that is primary."""
@@ -258,3 +331,26 @@ def test_a_supervisor_that_is_killed_every_five_seconds_starves_no_job(
 
     assert job.refresh().status is JobStatus.FINISHED
     assert crew.noted() == ["began"] * 2
+
+
+@pytest.mark.slow
+def test_what_hears_changes_notices_that_its_line_was_cut(
+    server: Server, eventually: Eventually
+) -> None:
+    way = LossyWay(server, seed=1)
+    source = Source(way.url)
+    wakeup = Wakeup(source, ["default"])
+    assert wakeup.connect()
+    way.cut()
+
+    def given_up() -> bool:
+        wakeup.arm()
+        return not wakeup.connected
+
+    eventually(given_up, 6.0)
+    assert wakeup.connect()
+    wakeup.arm()
+    server.client().rpush("rq:queue:default", "a")
+    eventually(wakeup.read)
+    wakeup.close()
+    source.close()

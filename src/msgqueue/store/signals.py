@@ -6,6 +6,7 @@ another one, once, that any of them changed (`CLIENT TRACKING ON REDIRECT`).
 
 import json
 import logging
+import time
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
@@ -17,6 +18,9 @@ from msgqueue.store import keys
 
 INVALIDATED: Final = b"__redis__:invalidate"
 TIMEOUT: Final = 0.5  # seconds for connecting, and for each answer to it
+
+ANSWER_WITHIN: Final = 3.0  # seconds; then a connection is given up
+PING_EVERY: Final = 10.0  # seconds between two looks whether the one that is told still lives
 
 Kind = Literal["work", "changed", "stop", "kill", "shutdown"]
 COMMANDS: Final[dict[str, Kind]] = {
@@ -59,7 +63,8 @@ class Wakeup:
         self._workers: set[str] = set()
         self._told: AbstractConnection | None = None
         self._armed: AbstractConnection | None = None
-        self._asked = False
+        self._asked = self._pinged = 0.0  # since when an answer is awaited; 0 for none
+        self._ping_at = 0.0
         self.tracking = True
 
     @property
@@ -107,12 +112,21 @@ class Wakeup:
         self._send("UNSUBSCRIBE", keys.commands(worker))
 
     def arm(self) -> None:
-        """Ask for the next change of any queue; `work` is heard if one is not empty right now."""
+        """Ask for the next change of any queue; `work` is heard if one is not empty right now.
+
+        A connection that died without a word, as one does whose line was cut, shows here.
+        """
+        now = time.monotonic()
+        if any(since and now > since + ANSWER_WITHIN for since in (self._asked, self._pinged)):
+            self.close()
+        if self._told is not None and now >= self._ping_at:
+            self._ping_at, self._pinged = now + PING_EVERY, self._pinged or now
+            self._send("PING")
         if self._armed is None or self._asked:
             return
         try:
             self._armed.send_command("EXISTS", *self._queues)
-            self._asked = True
+            self._asked = now
         except (redis.RedisError, OSError):
             self.close()
 
@@ -130,13 +144,13 @@ class Wakeup:
             if connection is not None:
                 connection.disconnect()
         self._told = self._armed = None
-        self._asked = False
+        self._asked = self._pinged = 0.0
 
-    def _send(self, command: str, channel: str) -> None:
+    def _send(self, *command: str) -> None:
         if self._told is None:
             return
         try:
-            self._told.send_command(command, channel)
+            self._told.send_command(*command)
         except (redis.RedisError, OSError):
             self.close()
 
@@ -144,13 +158,14 @@ class Wakeup:
         connection = self._armed
         if connection is not None and connection.can_read(0):
             count = connection.read_response()
-            self._asked = False
+            self._asked = 0.0
             if count:
                 yield Signal("work")
 
     def _read_told(self) -> Iterable[Signal]:
         while self._told is not None and self._told.can_read(0):
             signal = _signal(self._told.read_response())
+            self._pinged = 0.0  # whatever came, the line is whole
             if signal:
                 yield signal
 
