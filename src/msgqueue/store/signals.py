@@ -170,6 +170,49 @@ class Wakeup:
                 yield signal
 
 
+class Ear:
+    """One connection that asks whether the queues have work, and that hears when that changes.
+
+    What it hears need not be read: `ask` reads past it.
+    """
+
+    def __init__(self, source: Source, queues: Sequence[str]) -> None:
+        self._source = source
+        self._queues = [keys.queue(name) for name in queues]
+        self._connection: AbstractConnection | None = None
+        self._deaf = False
+
+    def ask(self) -> bool:
+        """Whether a queue is not empty right now; the next change of any is heard.
+
+        Where Redis cannot be asked, or tells of no changes, nothing is heard.
+        """
+        if self._deaf:
+            return False
+        try:
+            return bool(_ask(self._connected(), "EXISTS", *self._queues))
+        except (redis.RedisError, OSError) as error:
+            self._deaf = isinstance(error, redis.ResponseError)
+            self.close()
+            return False
+
+    def filenos(self) -> list[int]:
+        """What becomes readable when a queue changes, or the connection is lost."""
+        return [] if self._connection is None else [_fileno(self._connection)]
+
+    def close(self) -> None:
+        """Drop the connection; `ask` opens another."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.disconnect()
+
+    def _connected(self) -> AbstractConnection:
+        if self._connection is None:
+            self._connection = self._source.connection(timeout=TIMEOUT, protocol=3)
+            _ask(self._connection, "CLIENT", "TRACKING", "ON")
+        return self._connection
+
+
 def _signal(message: Any) -> Signal | None:
     if not isinstance(message, list) or message[0] != b"message":
         return None
@@ -188,7 +231,9 @@ def _signal(message: Any) -> Signal | None:
 
 def _ask(connection: AbstractConnection, *command: str | int) -> Any:
     connection.send_command(*command)
-    return connection.read_response()
+    while isinstance(answer := connection.read_response(), list):
+        pass  # hiredis before 3.2 does not tell news from an answer
+    return answer
 
 
 def _fileno(connection: AbstractConnection) -> int:

@@ -31,6 +31,7 @@ from msgqueue.worker.execution import Call, Execution
 from msgqueue.worker.journal import SYNC, Begin, Journal, JournalWriter
 from msgqueue.worker.lifeline import Lifeline
 from msgqueue.worker.limits import SupervisorLost, TimeLimit
+from msgqueue.worker.lookout import Lookout
 from msgqueue.worker.order import order_of
 from msgqueue.worker.pace import Pace
 from msgqueue.worker.reference import Recipe
@@ -97,6 +98,7 @@ class Child:
         self._full: dict[tuple[str, bool], float] = {}  # (queue, is async) -> set aside until
         self._wall = time.time() - clock()
         self._doorbell = Doorbell(outfit.wake.fileno(), self._lifeline.cut)
+        self._lookout = Lookout(queue.source, terms.queues, self._journal)
         show_current_job(self._rq_path.fetch)
 
     def _path_of(self, rules: Callable[[TaskQueue, TimeLimit], RqPath] | None) -> RqPath:
@@ -117,6 +119,7 @@ class Child:
                 self._leave(f"it has run max_jobs={self._outfit.terms.max_jobs} jobs")
             elif self._claim(self._room(), for_async=False):
                 self._found = True
+                self._lookout.found()
                 if not self._jobs:  # they were coroutines: their clerk claims what follows
                     self._rest()
             else:
@@ -246,7 +249,12 @@ class Child:
         alone = self._lane is None or self._lane.idle
         if self._exchange.due(clock()) or (self._exchange.pending and alone):
             return  # claiming again reports it; the async lane reports for itself
-        self._doorbell.rest(found=self._found, quietly=self._lane is not None and self._lane.brisk)
+        quietly = self._lane is not None and self._lane.brisk
+        if not quietly and self._lookout.sees_work():
+            return
+        ears = () if quietly else self._lookout.listen()
+        self._doorbell.rest(found=self._found, quietly=quietly, ears=ears)
+        self._lookout.pause()
         self._found = False
 
     def _end(self) -> None:

@@ -3,7 +3,7 @@
 import os
 import select
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -12,6 +12,7 @@ SATED: Final = b"s"  # to the supervisor: idle, and something was found since th
 EMPTY: Final = b"e"  # idle, and nothing was found
 LEAVING: Final = b"l"  # it begins nothing more and ends, so that another may take its place
 HALF: Final = b"h"  # the main thread is busy, the async lane has room
+ROUSED: Final = b"w"  # no longer idle: it has heard of work by itself
 
 
 class Doorbell:
@@ -37,32 +38,36 @@ class Doorbell:
         """Readable when it rings."""
         return self._fd
 
-    def rest(self, *, found: bool, quietly: bool = False) -> None:
+    def rest(self, *, found: bool, quietly: bool = False, ears: Sequence[int] = ()) -> None:
         """Say that all is done, and sleep until it rings; in the main thread.
 
         Args:
             found: whether anything was found since the last ring.
             quietly: the async lane claims anyhow; it is the one to say it later.
+            ears: what else becomes readable when there may be work.
         """
         self._asleep.set()  # before the word is out: the answer may be quick
         if quietly:
             self._owed = True
         else:
             self._say(SATED if found else EMPTY)
-        self.wait()
+        if not self.wait(ears):
+            self._say(ROUSED)
 
-    def wait(self) -> None:
-        """Sleep until it rings, or the async lane passes something on."""
+    def wait(self, ears: Sequence[int] = ()) -> bool:
+        """Sleep until it rings, or the async lane passes something on; False where an ear woke."""
         self._asleep.set()
+        bell = self._inside if self.listener else self._fd
         poll = select.poll()
-        fd = self._inside if self.listener else self._fd
-        poll.register(fd, select.POLLIN)
-        poll.poll()
+        for fd in (bell, *ears):
+            poll.register(fd, select.POLLIN)
+        rung = any(fd == bell for fd, _ in poll.poll())
         self._asleep.clear()
-        if self.listener:
+        if rung and self.listener:
             os.read(self._inside, 4096)
-        else:
+        elif rung:
             self.answer()
+        return rung
 
     def answer(self) -> bool:
         """Take the ring; False when the supervisor is gone."""

@@ -30,6 +30,8 @@ COUNTS = Struct("<QQd")  # successful, failed, seconds worked
 DRAIN_AT: Final = 40
 LOOP = Struct("<hd")  # slot of the coroutine that has the event loop, clock time of the last change
 LOOP_AT: Final = 41
+LOOKOUT_AT: Final = 56
+LISTENING_AT: Final = 57
 STATES_AT: Final = 64
 HALVES_AT: Final = 1 << 15
 SLOTS_AT: Final = HALVES_AT + 2 * HALF_SIZE
@@ -127,6 +129,15 @@ class JournalWriter:
     def retire(self) -> None:
         """Begin nothing more, of this child's own accord."""
         self._map[DRAIN_AT] = 1
+
+    @property
+    def on_lookout(self) -> bool:
+        """Whether the supervisor wants this child to hear of work from Redis itself."""
+        return bool(self._map[LOOKOUT_AT])
+
+    def note_listening(self, listening: bool) -> None:
+        """Note whether this child hears of work from Redis itself."""
+        self._map[LISTENING_AT] = listening
 
     def note_call(self, sent: int, answered: int) -> None:
         """Note a call: before it is sent, and after its answer was read."""
@@ -323,6 +334,20 @@ class JournalReader:
     def drain(self) -> None:
         """Ask the child to begin nothing more."""
         self._map[DRAIN_AT] = 1
+
+    @property
+    def on_lookout(self) -> bool:
+        """Whether the child is to hear of work from Redis itself."""
+        return bool(self._map[LOOKOUT_AT])
+
+    @property
+    def listening(self) -> bool:
+        """Whether it does, right now."""
+        return bool(self._map[LISTENING_AT])
+
+    def post(self, lookout: bool) -> None:
+        """Put the child on lookout, or off it; it heeds that when it rests next."""
+        self._map[LOOKOUT_AT] = lookout
 
     def lock(self, timeout: float = 0.05) -> bool:
         """Keep the child from beginning anything; False when it could not be had in time."""

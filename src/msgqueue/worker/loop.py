@@ -170,6 +170,8 @@ class Loop:
     def _look_at_queues(self) -> None:
         pause = LOOK_EVERY if self._wakeup.tracking else POLL_EVERY
         self._at[self._look_at_queues] = clock() + pause
+        if self._wakeup.tracking:
+            self._fleet.post_lookout()
         if self._wakeup.connected or (not self._calls.away and self._wakeup.connect()):
             self._wakeup.arm()
         if self._plan.burst and self._fleet.at_rest:
@@ -246,11 +248,14 @@ class Loop:
 
     def _hear_child(self, child: ChildProcess) -> None:
         got = self._fleet.hear(child)
+        if not child.idle and not child.half_idle:
+            self._roused()
+            return
         self._empty_handed = 0 if got else self._empty_handed + 1
         self._waking = 1
         # Where children find nothing in queues that are not empty, they are paused, or suspended:
         # only a change or the next look wakes them then.
-        if self._empty_handed < 2 * len(self._fleet.children) + 3:
+        if not self._fleet.watched and self._empty_handed < 2 * len(self._fleet.children) + 3:
             self._wakeup.arm()
         if self._plan.burst:
             self._at[self._look_at_queues] = 0.0
@@ -266,15 +271,28 @@ class Loop:
             else:
                 self._obey(heard)
 
+    def _roused(self) -> None:
+        """The child on lookout has heard of work: watch it, and soon have another on lookout."""
+        self._at[self._look] = min(self._at[self._look], clock() + watch.EVERY)
+        if self._fleet.idle:
+            self._look_again()
+
+    def _look_again(self) -> None:
+        self._at[self._look_at_queues] = clock() + AGAIN
+
     def _wake(self, heard: Signal) -> None:
         if heard.kind == "changed":
             self._empty_handed = 0
+            soon = clock() + AGAIN
+            if self._fleet.watched or self._at[self._look_at_queues] <= soon:
+                self._at[self._look_at_queues] = soon  # whoever is on lookout heard it, too
+                return
         woken = self._fleet.wake(self._waking)
         if woken:
             self._waking *= 2
             self._at[self._look] = min(self._at[self._look], clock() + watch.EVERY)
             if self._fleet.idle:  # there may be work for more
-                self._at[self._look_at_queues] = clock() + AGAIN
+                self._look_again()
 
     def _obey(self, heard: Signal) -> None:
         child = self._fleet.named(heard.worker)

@@ -146,10 +146,29 @@ class ChildProcess:
             said = os.read(self._wake.fileno(), 4096)
         except ConnectionError:
             said = b""
-        self.idle = self.idle or said.endswith((doorbell.SATED, doorbell.EMPTY))
+        if said.endswith(doorbell.ROUSED):
+            self.idle = False
+        elif said.endswith((doorbell.SATED, doorbell.EMPTY)):
+            self.idle = True
         self.half_idle = said.endswith(doorbell.HALF)
         self.leaving = self.leaving or doorbell.LEAVING in said
-        return said.endswith(doorbell.SATED)
+        return doorbell.SATED in said
+
+    @property
+    def on_lookout(self) -> bool:
+        """Whether it is to hear of work from Redis itself, when it rests."""
+        return self._reader.on_lookout
+
+    @property
+    def listening(self) -> bool:
+        """Whether it does, right now."""
+        return self._reader.listening
+
+    def post(self, lookout: bool) -> None:
+        """Put it on lookout: wake it, so that it listens; or off it."""
+        self._reader.post(lookout)
+        if lookout:
+            self.wake()
 
     def drain(self) -> list[Entry]:
         """Ask it to begin nothing more and to end; gives what it held."""
