@@ -48,6 +48,14 @@ def tests(session: nox.Session, rq: str) -> None:
 
 
 @nox.session
+@nox.parametrize("rq", ["2.12.0", "3.0.0"])
+def conformance(session: nox.Session, rq: str) -> None:
+    """rq's own tests, of both lines, with our worker class; arguments go to their pytest."""
+    _install(session, "-e", ".[embedded]", f"rq=={rq}", "pytest>=8", "pytest-timeout", "psutil")
+    session.run("python", "tests/conformance/run.py", rq, *session.posargs)
+
+
+@nox.session
 def package(session: nox.Session) -> None:
     """The wheel, as a user installs it, without any extra."""
     wheels = session.create_tmp()

@@ -6,12 +6,15 @@ import multiprocessing
 import os
 import socket
 import time
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
 from rq.defaults import DEFAULT_LOGGING_DATE_FORMAT, DEFAULT_LOGGING_FORMAT
 from rq.logutils import green, setup_loghandlers
+from rq.scheduler import RQScheduler
 
+from msgqueue.errors import RedisError
 from msgqueue.queue import TaskQueue
 from msgqueue.store import keys, steps
 from msgqueue.store.codec import text, unix_text
@@ -83,7 +86,10 @@ class RqWorker(PerformingWorker):
         self._claim_name()
         self._tell()
         queue = TaskQueue(connection=self.connection)
-        if with_scheduler:
+        if with_scheduler:  # shown to whoever asks; our own steps do its work
+            self.scheduler = RQScheduler(
+                self.queues, connection=self.connection, serializer=self.serializer, name=self.name
+            )
             self._promote(queue)
         terms = Terms(
             tuple(self.queue_names()),
@@ -105,7 +111,11 @@ class RqWorker(PerformingWorker):
             promotes=with_scheduler,
             insist=INSIST,
         )
-        return self._run_loop(plan)
+        try:
+            return self._run_loop(plan)
+        finally:
+            if with_scheduler:
+                self._leave_promoting(queue)
 
     def _run_loop(self, plan: Plan) -> bool:
         gc.collect()
@@ -157,6 +167,12 @@ class RqWorker(PerformingWorker):
         while not found or any(one.moved for one in found.values()):
             step = steps.promote(self.queue_names(), self.name, unix_text(time.time()))
             found = queue.store.run(step)
+
+    def _leave_promoting(self, queue: TaskQueue) -> None:
+        """Give rq's locks back; they run out by themselves while Redis is away."""
+        with suppress(RedisError):
+            for name in self.queue_names():
+                queue.store.run(steps.leave_promoting(name, self.name))
 
     def _tell(self) -> None:
         log = self.log

@@ -16,7 +16,8 @@ end
 local function leave(key, now_text)
   local queues = redis.call('HGET', key, 'queues')
   if queues then
-    redis.call('HSET', key, 'death', now_text)
+    redis.call('HSET', key, 'death', now_text, 'state', 'idle')
+    redis.call('HDEL', key, 'current_job')
     redis.call('EXPIRE', key, WORKER_TTL)
   end
   redis.call('SREM', RQ .. 'workers', key)
