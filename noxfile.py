@@ -89,3 +89,12 @@ def bench(session: nox.Session) -> None:
     """Our speed beside our peers', in one run; arguments go to `python -m benchmarks`."""
     _install(session, "-e", ".[embedded]")
     session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session
+@nox.parametrize("rq", ["2.12", "3.0"])
+def kills(session: nox.Session, rq: str) -> None:
+    """Jobs under kill -9 of children and supervisors, also beside a plain rq worker."""
+    _install(session, "-e", ".[server,embedded]", f"rq=={rq}.*")
+    session.run("python", "-m", "benchmarks.kill_workers", *session.posargs)
+    session.run("python", "-m", "benchmarks.kill_workers", "--mixed", *session.posargs)

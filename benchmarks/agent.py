@@ -15,9 +15,10 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from benchmarks.contenders import OTHER
 from benchmarks.stamps import PROBE, Stamps
 
+OTHER = 50
+"""The second argument of a job; those that wait take it for milliseconds."""
 CHUNK = 10_000
 """Jobs that one call enqueues in bulk."""
 PATIENCE = 10.0
@@ -33,7 +34,7 @@ class Agent:
 
     async def keeps(self) -> str:
         """What is kept of a finished job."""
-        return self._contender.KEEPS
+        return str(self._contender.KEEPS)
 
     async def workers(self, processes: int, concurrency: int | None) -> list[list[str]]:
         """The commands that start its workers."""
@@ -51,11 +52,11 @@ class Agent:
             await enqueue("noop", index, OTHER)
         return time.perf_counter() - began
 
-    async def in_bulk(self, task: str, count: int) -> float:
+    async def in_bulk(self, task: str, count: int, other: int = OTHER) -> float:
         """Enqueue so many jobs in bulk; the seconds that it took."""
         began = time.perf_counter()
         for first in range(0, count, CHUNK):
-            await self._contender.enqueue_many(task, first, min(CHUNK, count - first))
+            await self._contender.enqueue_many(task, first, min(CHUNK, count - first), other)
         return time.perf_counter() - began
 
     async def starts(self, count: int, pause: float) -> list[float]:

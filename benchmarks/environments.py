@@ -15,23 +15,15 @@ def python_of(environment: Environment, folder: Path) -> Path:
     place = folder / environment.name
     python, note = place / "bin" / "python", place / "requirements.txt"
     requirements = list(environment.requirements)
+    wanted = "\n".join(requirements)
     if environment is MSGQUEUE:
         requirements += ["--editable", str(ROOT)]
-    wanted = "\n".join(requirements)
+        wanted += (ROOT / "pyproject.toml").read_text()  # where our own requirements stand
     if not note.exists() or note.read_text() != wanted:
         shutil.rmtree(place, ignore_errors=True)
         _install(place, python, requirements)
         note.write_text(wanted)  # last: it says that all went well
     return python
-
-
-def versions(python: Path) -> str:
-    """What is installed there, one package a line."""
-    code = (
-        "from importlib.metadata import distributions as found;"
-        "print(*sorted(f'{d.name}=={d.version}' for d in found()), sep='\\n')"
-    )
-    return _run(str(python), "-c", code)
 
 
 def _install(place: Path, python: Path, requirements: list[str]) -> None:

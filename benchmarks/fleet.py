@@ -42,6 +42,11 @@ class Fleet:
         sessions = {leader.pid for leader in self._leaders}
         return [int(stat[0]) for stat in _stats() if int(stat[4]) in sessions and stat[1] != "Z"]
 
+    def children(self) -> list[int]:
+        """Those that the started ones have started themselves."""
+        leaders = {leader.pid for leader in self._leaders}
+        return [int(stat[0]) for stat in _stats() if int(stat[2]) in leaders and stat[1] != "Z"]
+
     def cpu(self) -> float:
         """Seconds of processor time, of processes that have ended too."""
         sessions = {leader.pid for leader in self._leaders}
@@ -55,6 +60,12 @@ class Fleet:
     def alive(self) -> bool:
         """Whether every process that was started here still runs."""
         return all(leader.poll() is None for leader in self._leaders)
+
+    def kill_leaders(self) -> None:
+        """SIGKILL to those that were started here alone."""
+        for leader in self._leaders:
+            leader.kill()
+            leader.wait()
 
     def kill(self) -> None:
         """SIGKILL to all, until none is left."""

@@ -1,81 +1,160 @@
-"""kill -9 of all workers in mid-run: which jobs never finish, which run twice, how long it takes.
+"""Jobs under kill -9: a child every 0.4 s, the supervisor every 5 s, and what is left afterwards.
 
-Run it in this folder: python kill_workers.py. 200 jobs of 50 ms, two processes, default settings,
-workers started again at once, 90 seconds of waiting: the trial that README compares with peers.
+    python -m benchmarks.kill_workers --seed 1 --seed 2 --seed 3 --mixed
+
+No job may be lost or failed, and twice may only run what was running when its process was killed:
+a job whose end could be noted before the kill must not run again. With `--mixed` a plain rq worker
+takes jobs of the same queue; only our own processes are killed. rq's API, `rq info` and
+rq-dashboard are asked right after each run. The kill of all workers at once, ours and others', is
+a measurement of the benchmark: `kill`.
 """
 
 import os
+import random
 import signal
-import subprocess
 import sys
 import time
-from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Annotated
 
-from msgqueue import JobStatus, TaskQueue
+import typer
 
-JOBS = 200
-KILL_AFTER = 0.5  # of them
-PATIENCE = 90.0
+from benchmarks.fleet import Fleet
+from benchmarks.roster import CONTENDERS
+from benchmarks.rq_view import complaints
+from benchmarks.server import PERSISTENCE, running
+from benchmarks.trial import LOOK, WHOLE, Trial, trial
+from msgqueue.embedded import binary
 
-queue = TaskQueue()
-
-
-@queue.task
-def work(number: int, notes: str) -> int:
-    with open(notes, "a") as file:  # one short line: appended in one piece
-        file.write(f"{number}\n")
-    time.sleep(0.05)
-    return number
-
-
-def main() -> None:
-    with TemporaryDirectory(prefix="msgqueue-kill-") as folder:
-        os.environ["MSGQUEUE_HOME"] = folder
-        notes = Path(folder, "notes")
-        notes.touch()
-        with TaskQueue() as looks:  # keeps the embedded server; the workers share it
-            trial(looks, notes)
+MILLISECONDS = 4
+"""What a job takes."""
+CHILD_EVERY, SUPERVISOR_EVERY = 0.4, 5.0
+"""Seconds between two kills."""
+STALLED_AFTER = 30.0
+"""Seconds without a job that ends, after which the rest are lost; a dead worker's come in 9."""
+ORPHANS_GONE_WITHIN = 5.0
+NOTED_WITHIN = 0.02
+"""Seconds from the end of the task's function until a process that may be waiting for a core has
+noted the outcome; whoever is killed in between was still running the job."""
 
 
-def trial(looks: TaskQueue, notes: Path) -> None:
-    task = looks.task(work.function)
-    looks.enqueue_many(task.spec(number, str(notes)) for number in range(JOBS))
-    workers = start()
-    while len(notes.read_text().split()) < JOBS * KILL_AFTER:
-        time.sleep(0.01)
-    for pid in (workers.pid, *children_of(workers.pid)):
-        os.kill(pid, signal.SIGKILL)
-    workers.wait()
-    killed = time.monotonic()
-    workers = start()
+def main(
+    seed: Annotated[list[int] | None, typer.Option(help="Repeatable; default 1, 2, 3.")] = None,
+    jobs: Annotated[int, typer.Option(min=1)] = 3_000,
+    processes: Annotated[int, typer.Option(min=1)] = 2,
+    mixed: Annotated[bool, typer.Option("--mixed", help="A plain rq worker beside ours.")] = False,
+    server: Annotated[str | None, typer.Option(help="The server's executable.")] = None,
+    persistence: Annotated[str, typer.Option(help=" or ".join(PERSISTENCE))] = "none",
+) -> None:
+    """Run the jobs once for each seed; exit code 1 if anything was not as it must be."""
+    wrong: list[str] = []
+    for number in seed or [1, 2, 3]:
+        with (
+            TemporaryDirectory(prefix="msgqueue-kill-") as folder,
+            running(binary.find(server), persistence, Path(folder)) as redis,
+            trial(CONTENDERS[0], WHOLE, redis, Path(sys.executable), Path(folder)) as one,
+        ):
+            print(f"seed {number}{', beside rq' if mixed else ''}: ", end="", flush=True)
+            siege = Siege(one, random.Random(number), jobs, processes)  # noqa: S311 - no secret
+            wrong += siege.run(mixed)
+    raise typer.Exit(1 if wrong else 0)
+
+
+@dataclass
+class Siege:
+    """One run.
+
+    Attributes:
+        one: where it runs.
+        dice: which child is killed.
+        jobs: how many.
+        processes: children of the supervisor.
+        dead: the workers whose supervisor was killed.
+        kills: when a child was killed, by the clock of the stamps.
+    """
+
+    one: Trial
+    dice: random.Random
+    jobs: int
+    processes: int
+    dead: list[Fleet] = field(default_factory=list)
+    kills: list[float] = field(default_factory=list)
+
+    def run(self, mixed: bool) -> list[str]:
+        """Run it and print what happened; what was not as it must be."""
+        self.one.clear()
+        self.one.ask("in_bulk", task="hold", count=self.jobs, other=MILLISECONDS)
+        began = time.monotonic()
+        with _plain_rq_worker(self.one, mixed):
+            fleet = self._besiege()
+            seconds = time.monotonic() - began
+            found = [*self._losses(), *complaints(self.one.server, self.jobs, MILLISECONDS)]
+            fleet.stop()
+        print(
+            f"{self.jobs} jobs in {seconds:.1f} s, {len(self.kills)} children and {len(self.dead)}"
+            f" supervisors killed, {self.one.stamps.twice(self.jobs)} jobs ran twice"
+        )
+        for complaint in found:
+            print(f"  WRONG: {complaint}")
+        return found
+
+    def _besiege(self) -> Fleet:
+        """Kill until all jobs have ended, or nothing goes on; the workers of the end."""
+        fleet, stamps = self.one.start(self.processes), self.one.stamps
+        done, since = 0, time.monotonic()
+        child, supervisor = since + CHILD_EVERY, since + SUPERVISOR_EVERY
+        while done < self.jobs and time.monotonic() - since < STALLED_AFTER:
+            time.sleep(LOOK)
+            if time.monotonic() > child:
+                child += CHILD_EVERY
+                self._kill_a_child(fleet)
+            if time.monotonic() > supervisor:
+                supervisor += SUPERVISOR_EVERY
+                fleet.kill_leaders()
+                self.dead.append(fleet)
+                fleet = self.one.start(self.processes)
+            if (now := stamps.done(self.jobs)) > done:
+                done, since = now, time.monotonic()
+        return fleet
+
+    def _kill_a_child(self, fleet: Fleet) -> None:
+        if children := fleet.children():
+            os.kill(self.dice.choice(children), signal.SIGKILL)
+            self.kills.append(time.monotonic())
+
+    def _losses(self) -> Iterator[str]:
+        stamps = self.one.stamps
+        if lost := self.jobs - stamps.done(self.jobs):
+            yield f"{lost} jobs never ended"
+        again = [job for job in stamps.done_again(self.jobs) if not self._killed(stamps.ends[job])]
+        if again:
+            yield f"{len(again)} jobs had ended and ran again"
+        until = time.monotonic() + ORPHANS_GONE_WITHIN
+        while orphans := [pid for fleet in self.dead for pid in fleet.pids()]:
+            if time.monotonic() > until:
+                yield f"{len(orphans)} children outlive their supervisor"
+                return
+            time.sleep(LOOK)
+
+    def _killed(self, end: float) -> bool:
+        """Whether a child was killed just after that moment."""
+        return any(end <= kill <= end + NOTED_WITHIN for kill in self.kills)
+
+
+@contextmanager
+def _plain_rq_worker(one: Trial, wanted: bool) -> Iterator[None]:
+    command = [sys.executable, "-m", "rq.cli", "worker", "default", "--quiet"]
+    command += ["--url", one.server.url, "--serializer", "json"]
+    fleet = Fleet([command] if wanted else [], one.environment, one.log)
     try:
-        while (done := looks.counts()[JobStatus.FINISHED]) < JOBS:
-            if time.monotonic() - killed > PATIENCE:
-                break
-            time.sleep(0.05)
-        seconds = time.monotonic() - killed
+        yield
     finally:
-        workers.terminate()
-        workers.wait()
-    runs = Counter(notes.read_text().split())
-    twice = sum(count > 1 for count in runs.values())
-    print(f"{JOBS - done} of {JOBS} never finished, {twice} ran twice, {seconds:.1f} s to the last")
-
-
-def children_of(parent: int) -> list[int]:
-    """The worker processes; each may lead a process group of its own."""
-    listed = subprocess.run(
-        ["ps", "-o", "pid=", "--ppid", str(parent)], capture_output=True, text=True, check=True
-    )
-    return [int(pid) for pid in listed.stdout.split()]
-
-
-def start() -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-m", "msgqueue.cli", "worker", "kill_workers:queue"]
-    return subprocess.Popen([*command, "--processes", "2"], start_new_session=True)
+        fleet.stop()
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

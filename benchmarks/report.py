@@ -1,5 +1,6 @@
 """The one table: a line for each figure, a column for each contender."""
 
+from rich.console import Console
 from rich.table import Table
 
 from benchmarks.measurements import Figure, Measurement
@@ -26,10 +27,17 @@ def lines(record: Record) -> list[list[str]]:
     return [head, *body]
 
 
+def show(record: Record, console: Console) -> None:
+    """Print the table and what it does not say."""
+    console.print(as_table(record))
+    for note in notes(record):
+        console.print(note)
+
+
 def as_table(record: Record) -> Table:
     """For a terminal."""
     head, *body = lines(record)
-    table = Table(caption=", ".join(f"{k} {v}" for k, v in record.conditions.items()))
+    table = Table(caption=", ".join(record.conditions.values()))
     for number, name in enumerate(head):
         table.add_column(name, justify="right" if number else "left", no_wrap=not number)
     for row in body:
@@ -46,7 +54,10 @@ def as_markdown(record: Record) -> str:
 
 def notes(record: Record) -> list[str]:
     """What the table does not say: what each keeps, and who failed."""
-    kept = [f"{name} keeps {what}" for name, what in record.keeps.items()]
+    by_what: dict[str, list[str]] = {}
+    for name, what in record.keeps.items():
+        by_what.setdefault(what, []).append(name)
+    kept = [f"of a finished job, {what}: {', '.join(names)}" for what, names in by_what.items()]
     failed = [f"{name}, {what}: {fault}" for (name, what), fault in record.faults.items()]
     return [*kept, *failed]
 

@@ -58,7 +58,7 @@ class Server:
             pipe.memory_usage(key, samples=0)  # every element, not a sample
             if number % PAGE == 0:
                 total += sum(pipe.execute())
-        return total + sum(pipe.execute())
+        return int(total + sum(pipe.execute()))
 
     def traffic(self) -> "Traffic":
         """What its clients have asked of it; looking adds one to each."""

@@ -16,7 +16,7 @@ PROBE = ROOM - 1
 
 
 class Stamps:
-    """When each job began and ended, and how often, by its index.
+    """When each job began last and first ended, and how often, by its index.
 
     Args:
         path: a file that `create` made.
@@ -45,7 +45,8 @@ class Stamps:
 
     def ended(self, index: int) -> None:
         """Called by a job last of all."""
-        self.ends[index] = monotonic()
+        if not self._endings[index]:
+            self.ends[index] = monotonic()
         self._endings[index] += 1
 
     def clear(self) -> None:
@@ -60,6 +61,10 @@ class Stamps:
     def done(self, jobs: int) -> int:
         """How many of the first `jobs` jobs have ended."""
         return jobs - bytes(self._endings[:jobs]).count(0)
+
+    def done_again(self, jobs: int) -> list[int]:
+        """Which of the first `jobs` jobs ended more than once."""
+        return [index for index, count in enumerate(self._endings[:jobs]) if count > 1]
 
     def twice(self, jobs: int) -> int:
         """How many of the first `jobs` jobs began more than once."""

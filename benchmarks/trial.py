@@ -47,6 +47,10 @@ class Effort:
     million: int
 
 
+WHOLE = Effort(seconds=2.0, jobs=250, idle=10.0, patience=20.0, million=1_000_000)
+QUICK = Effort(seconds=0.7, jobs=100, idle=3.0, patience=10.0, million=100_000)
+
+
 @dataclass(frozen=True)
 class Trial:
     """One contender under measurement."""
@@ -70,21 +74,29 @@ class Trial:
             os.write(self.orders.fileno(), json.dumps([name, arguments]).encode() + b"\n")
             answer = json.loads(self.answers.readline())
         except (BrokenPipeError, ValueError) as error:
-            raise MeasurementFailed(f"its agent died: see {self.log.name}") from error
+            raise MeasurementFailed(f"its agent died: {self._last_words()}") from error
         if "error" in answer:
             raise MeasurementFailed(answer["error"])
         return answer["answer"]
+
+    def _last_words(self) -> str:
+        lines = Path(self.log.name).read_text(errors="replace").splitlines()
+        return lines[-1] if lines else "it said nothing"
 
     def clear(self) -> None:
         """Empty the server and the stamps."""
         self.server.clear()
         self.stamps.clear()
 
+    def start(self, processes: int, concurrency: int | None = None) -> Fleet:
+        """Start workers."""
+        commands = self.ask("workers", processes=processes, concurrency=concurrency)
+        return Fleet(commands, self.environment, self.log)
+
     @contextmanager
     def workers(self, processes: int, concurrency: int | None = None) -> Iterator[Fleet]:
         """Start workers; they are gone afterwards."""
-        commands = self.ask("workers", processes=processes, concurrency=concurrency)
-        fleet = Fleet(commands, self.environment, self.log)
+        fleet = self.start(processes, concurrency)
         try:
             yield fleet
         finally:

@@ -7,20 +7,17 @@ KEEPS: what Redis holds of a job that has finished, in words.
 run(coroutine): how the coroutines below are driven; `plainly` for a system without an event loop.
 connect(): done once, before all else.
 enqueue(task, index, other): enqueues one job; answers what `result` takes.
-enqueue_many(task, first, count): enqueues jobs with the indexes from `first` on, in bulk where the
-    system can. The second argument of each is `other`, 50.
+enqueue_many(task, first, count, other): enqueues jobs with the indexes from `first` on, in bulk
+    where the system can.
 result(handle): waits for the result of a job.
 workers(processes, concurrency): the commands that start so many worker processes in all, each
     of which runs `concurrency` sleeping jobs at once; None leaves that at its best for short ones.
 """
 
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
-
-OTHER = 50
-"""The second argument of every job; `hold` and `nap` take it for milliseconds."""
 
 
 def plainly(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -28,5 +25,5 @@ def plainly(coroutine: Coroutine[Any, Any, T]) -> T:
     try:
         coroutine.send(None)
     except StopIteration as end:
-        return end.value
+        return cast(T, end.value)
     raise RuntimeError("a contender without an event loop waited for one")

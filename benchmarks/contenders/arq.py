@@ -10,7 +10,6 @@ from arq.connections import ArqRedis, RedisSettings
 from arq.jobs import Job
 
 from benchmarks import work
-from benchmarks.contenders import OTHER
 
 KEEPS = "the result, for an hour"
 AT_ONCE = 100
@@ -48,11 +47,11 @@ async def enqueue(task: str, index: int, other: int) -> Job | None:
     return await pool[0].enqueue_job(NAMES[task], index, other)
 
 
-async def enqueue_many(task: str, first: int, count: int) -> None:
+async def enqueue_many(task: str, first: int, count: int, other: int) -> None:
     end = first + count
     for start in range(first, end, AT_ONCE):
         rows = range(start, min(start + AT_ONCE, end))
-        await asyncio.gather(*(enqueue(task, index, OTHER) for index in rows))
+        await asyncio.gather(*(enqueue(task, index, other) for index in rows))
 
 
 async def result(job: Job) -> object:

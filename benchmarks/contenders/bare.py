@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import redis
 
 from benchmarks import work
-from benchmarks.contenders import OTHER, plainly
+from benchmarks.contenders import plainly
 
 KEEPS = "the result, until it is read"
 JOBS = "jobs"
@@ -30,9 +30,9 @@ async def enqueue(task: str, index: int, other: int) -> str:
     return f"result:{index}"
 
 
-async def enqueue_many(task: str, first: int, count: int) -> None:
+async def enqueue_many(task: str, first: int, count: int, other: int) -> None:
     rows = range(first, first + count)
-    client.rpush(JOBS, *(json.dumps([task, index, OTHER]) for index in rows))
+    client.rpush(JOBS, *(json.dumps([task, index, other]) for index in rows))
 
 
 async def result(key: str) -> object:

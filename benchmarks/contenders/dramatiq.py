@@ -9,7 +9,7 @@ from dramatiq.results import Results
 from dramatiq.results.backends import RedisBackend
 
 from benchmarks import work
-from benchmarks.contenders import OTHER, plainly
+from benchmarks.contenders import plainly
 
 KEEPS_RESULTS = "results" in work.VARIANT
 KEEPS = "the result" if KEEPS_RESULTS else "nothing"
@@ -35,10 +35,10 @@ async def enqueue(task: str, index: int, other: int) -> dramatiq.Message:
     return TASKS[task].send(index, other)
 
 
-async def enqueue_many(task: str, first: int, count: int) -> None:
+async def enqueue_many(task: str, first: int, count: int, other: int) -> None:
     send = TASKS[task].send
     for index in range(first, first + count):
-        send(index, OTHER)
+        send(index, other)
 
 
 async def result(message: dramatiq.Message) -> object:

@@ -7,7 +7,7 @@ from huey import RedisHuey
 from huey.api import Result
 
 from benchmarks import work
-from benchmarks.contenders import OTHER, plainly
+from benchmarks.contenders import plainly
 
 KEEPS = "the result, until it is read"
 
@@ -28,10 +28,10 @@ async def enqueue(task: str, index: int, other: int) -> Result:
     return TASKS[task](index, other)
 
 
-async def enqueue_many(task: str, first: int, count: int) -> None:
+async def enqueue_many(task: str, first: int, count: int, other: int) -> None:
     call = TASKS[task]
     for index in range(first, first + count):
-        call(index, OTHER)
+        call(index, other)
 
 
 async def result(handle: Result) -> object:

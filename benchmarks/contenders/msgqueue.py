@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from benchmarks import work
-from benchmarks.contenders import OTHER, plainly
+from benchmarks.contenders import plainly
 from msgqueue import Job, TaskQueue
 
 KEEPS = "the whole job with its result, under rq's keys"
@@ -24,9 +24,9 @@ async def enqueue(task: str, index: int, other: int) -> Job[int]:
     return TASKS[task].enqueue(index, other)
 
 
-async def enqueue_many(task: str, first: int, count: int) -> None:
+async def enqueue_many(task: str, first: int, count: int, other: int) -> None:
     spec = TASKS[task].spec
-    queue.enqueue_many(spec(index, OTHER) for index in range(first, first + count))
+    queue.enqueue_many(spec(index, other) for index in range(first, first + count))
 
 
 async def result(job: Job[int]) -> object:

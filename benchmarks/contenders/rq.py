@@ -8,7 +8,7 @@ from rq import Queue
 from rq.job import Job
 
 from benchmarks import work
-from benchmarks.contenders import OTHER, plainly
+from benchmarks.contenders import plainly
 
 KEEPS = "the whole job with its result"
 
@@ -25,10 +25,10 @@ async def enqueue(task: str, index: int, other: int) -> Job:
     return queue.enqueue(f"benchmarks.work.{task}", index, other)
 
 
-async def enqueue_many(task: str, first: int, count: int) -> None:
+async def enqueue_many(task: str, first: int, count: int, other: int) -> None:
     path = f"benchmarks.work.{task}"
     rows = range(first, first + count)
-    queue.enqueue_many([Queue.prepare_data(path, (index, OTHER)) for index in rows])
+    queue.enqueue_many([Queue.prepare_data(path, (index, other)) for index in rows])
 
 
 async def result(job: Job) -> object:

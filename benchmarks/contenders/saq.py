@@ -8,7 +8,6 @@ from typing import Any
 from saq import Job, Queue
 
 from benchmarks import work
-from benchmarks.contenders import OTHER
 
 KEEPS = "the whole job with its result"
 AT_ONCE = 100
@@ -41,11 +40,11 @@ async def enqueue(task: str, index: int, other: int) -> Job | None:
     return await queue.enqueue(NAMES[task], index=index, other=other)
 
 
-async def enqueue_many(task: str, first: int, count: int) -> None:
+async def enqueue_many(task: str, first: int, count: int, other: int) -> None:
     end = first + count
     for start in range(first, end, AT_ONCE):
         rows = range(start, min(start + AT_ONCE, end))
-        await asyncio.gather(*(enqueue(task, index, OTHER) for index in rows))
+        await asyncio.gather(*(enqueue(task, index, other) for index in rows))
 
 
 async def result(job: Job) -> object:

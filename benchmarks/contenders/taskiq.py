@@ -9,7 +9,6 @@ from taskiq import AsyncBroker
 from taskiq_redis import ListQueueBroker, RedisAsyncResultBackend, RedisStreamBroker
 
 from benchmarks import work
-from benchmarks.contenders import OTHER
 
 KEEPS_RESULTS = "results" in work.VARIANT
 AT_ONCE = 100
@@ -47,11 +46,11 @@ async def enqueue(task: str, index: int, other: int) -> Any:
     return await TASKS[task].kiq(index, other)
 
 
-async def enqueue_many(task: str, first: int, count: int) -> None:
+async def enqueue_many(task: str, first: int, count: int, other: int) -> None:
     kiq, end = TASKS[task].kiq, first + count
     for start in range(first, end, AT_ONCE):
         rows = range(start, min(start + AT_ONCE, end))
-        await asyncio.gather(*(kiq(index, OTHER) for index in rows))
+        await asyncio.gather(*(kiq(index, other) for index in rows))
 
 
 async def result(handle: Any) -> object:

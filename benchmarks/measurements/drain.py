@@ -79,10 +79,11 @@ def _with_one(trial: Trial) -> dict[str, float]:
     return {"single_rate": drain(trial, 1)["rate"]}
 
 
+RATE = Figure("drain_rate", "no-op jobs/s, 2 processes", "most")
 TWO = Measurement(
     "drain",
     (
-        Figure("drain_rate", "no-op jobs/s, 2 processes", "most"),
+        RATE,
         Figure("drain_workers", "worker CPU, us a job", "least"),
         Figure("drain_server", "Redis CPU, us a job", "least"),
         Figure("drain_reads", "round trips a job", "least", 2),

@@ -22,7 +22,7 @@ def _take(trial: Trial) -> dict[str, float]:
                 break
             time.sleep(LOOK)
     lost = JOBS - trial.stamps.done(JOBS)
-    found = {"kill_lost": lost, "kill_twice": trial.stamps.twice(JOBS)}
+    found: dict[str, float] = {"kill_lost": lost, "kill_twice": trial.stamps.twice(JOBS)}
     if not lost:
         found["kill_seconds"] = max(trial.stamps.ends[:JOBS]) - killed
     return found

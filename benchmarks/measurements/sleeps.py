@@ -1,6 +1,6 @@
 """Jobs that wait for 50 ms, many at once in one process."""
 
-from benchmarks.contenders import OTHER
+from benchmarks.agent import OTHER
 from benchmarks.measurements import Figure, Measurement
 from benchmarks.measurements.drain import rate_of
 from benchmarks.trial import STALLED_AFTER, Trial
