@@ -44,7 +44,7 @@ def main() -> None:
 def trial(looks: TaskQueue, concurrency: int) -> None:
     possible = concurrency / NAP
     total = int(possible * SECONDS)
-    task = looks.task(nap.function, result_ttl=3600)
+    task = looks.task(result_ttl=3600)(nap.function)
     cpu = looks.task(cpu_seconds.function)
     worker = start(concurrency)
     try:
