@@ -1,0 +1,77 @@
+"""Each measurement gives its figures, and a contender that fails does not stop the others."""
+
+from dataclasses import replace
+
+import pytest
+from benchmarks.measurements import Measurement, enqueue, kill
+from benchmarks.measurements.all import MEASUREMENTS
+from benchmarks.record import Record
+from benchmarks.roster import BARE, CONTENDERS, WHOLE, Contender, Environment
+from benchmarks.run import measure
+from rich.console import Console
+from tests.benchmarks.conftest import OURS, TrialOf
+
+from benchmarks import report
+
+QUICK = [one for one in MEASUREMENTS if one.name in {"drain", "enqueue", "result", "memory"}]
+SLOW = [one for one in MEASUREMENTS if one not in QUICK]
+
+
+def figures_of(measurement: Measurement) -> set[str]:
+    return {figure.key for figure in measurement.figures}
+
+
+@pytest.mark.parametrize("measurement", QUICK, ids=lambda one: one.name)
+def test_a_measurement_of_ours_gives_every_figure(
+    trial_of: TrialOf, measurement: Measurement
+) -> None:
+    found = measurement.take(trial_of(OURS))
+
+    assert found.keys() == figures_of(measurement)
+    assert all(value > 0 for value in found.values())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("measurement", SLOW, ids=lambda one: one.name)
+def test_a_slow_measurement_of_ours_gives_every_figure(
+    trial_of: TrialOf, measurement: Measurement
+) -> None:
+    assert measurement.take(trial_of(OURS)).keys() == figures_of(measurement)
+
+
+@pytest.mark.slow
+def test_a_loop_that_pops_before_it_runs_loses_what_was_running_at_the_kill(
+    trial_of: TrialOf,
+) -> None:
+    floor = Contender("bare", BARE, 1000, role="floor")
+    impatient = trial_of(floor)
+    impatient = replace(impatient, effort=replace(impatient.effort, patience=5.0))
+
+    found = kill.KILL.take(impatient)
+
+    assert found["kill_lost"] == kill.PROCESSES
+    assert "kill_seconds" not in found
+
+
+def test_a_contender_that_cannot_start_is_noted_and_the_others_are_measured(
+    trial_of: TrialOf,
+) -> None:
+    broken = Contender("broken", Environment("broken", "no_such_module", ()), 100)
+    record = Record({}, (broken, OURS), (enqueue.ENQUEUE,))
+
+    measure(record, [trial_of(broken), trial_of(OURS)], 1, Console(quiet=True))
+
+    assert (
+        "No module named 'benchmarks.contenders.no_such_module'"
+        in (record.faults["broken", "enqueue"])
+    )
+    _, line, _ = report.lines(record)
+    assert line[1] == "failed"
+    assert line[2] not in {"failed", report.NONE}
+
+
+def test_every_contender_takes_measurements_that_exist() -> None:
+    known = {measurement.name for measurement in MEASUREMENTS}
+
+    assert known >= WHOLE
+    assert all(contender.takes <= known for contender in CONTENDERS)
