@@ -8,6 +8,8 @@ from typing import Any, Final
 import rq
 from rq import Worker
 
+from msgqueue.worker.rq_performing import PerformingWorker
+
 HEEDED: Final = (
     "perform_job",
     "execute_job",
@@ -38,21 +40,33 @@ OWN: Final = (os.path.dirname(rq.__file__) + os.sep, os.path.dirname(__file__) +
 def heeded(worker: Worker) -> list[str]:
     """The foreign methods that rq's path honours, as `Class.method`."""
     replaced = [f"{type(worker).__name__}().{name}" for name in HEEDED if name in vars(worker)]
-    return [*replaced, *_foreign(type(worker), HEEDED), *_foreign(worker.job_class, OF_JOBS)]
+    found = [one for one in _foreign(type(worker), HEEDED) if not _is_shadowed(*one)]
+    return [*replaced, *map(_told, [*found, *_foreign(worker.job_class, OF_JOBS)])]
 
 
 def unheeded(worker: Worker) -> list[str]:
     """The foreign methods that are never called."""
-    return _foreign(type(worker), UNHEEDED)
+    shadowed = [one for one in _foreign(type(worker), HEEDED) if _is_shadowed(*one)]
+    return list(map(_told, [*_foreign(type(worker), UNHEEDED), *shadowed]))
 
 
-def _foreign(kind: type[Any], names: Sequence[str]) -> list[str]:
+def _foreign(kind: type[Any], names: Sequence[str]) -> list[tuple[type[Any], str]]:
     return [
-        f"{one.__name__}.{name}"
+        (one, name)
         for name in names
         for one in kind.__mro__
         if name in vars(one) and not _is_own(vars(one)[name])
     ]
+
+
+def _is_shadowed(kind: type[Any], name: str) -> bool:
+    """Whether it was replaced on a class of rq's, below which ours has the method itself."""
+    return name in vars(PerformingWorker) and issubclass(PerformingWorker, kind)
+
+
+def _told(one: tuple[type[Any], str]) -> str:
+    kind, name = one
+    return f"{kind.__name__}.{name}"
 
 
 def _is_own(method: object) -> bool:

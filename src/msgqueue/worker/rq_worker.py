@@ -180,8 +180,8 @@ class RqWorker(PerformingWorker):
         log.info("*** Listening on %s...", green(", ".join(self.queue_names())))
         if foreign := heeded(self):
             log.warning(
-                "Worker %s: %s overridden or replaced: jobs take rq's own path, which costs"
-                " each about a millisecond and a read of the job",
+                "Worker %s: %s overridden or replaced: jobs take rq's own path, which reads each"
+                " of them and takes about twice the time",
                 self.name,
                 _listed(foreign),
             )
