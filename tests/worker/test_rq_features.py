@@ -211,3 +211,12 @@ def test_jobs_that_die_under_rqs_path_fail_and_the_next_one_runs(rq: Deployment)
     rq.burst()
 
     assert (status(rq, dead), status(rq, good)) == ("failed", "finished")
+
+
+def test_djangos_old_connections_are_closed_before_and_after_a_job(rq: Deployment) -> None:
+    rq.queue.enqueue(plain.load_django)
+    rq.queue.enqueue(plain.note, "job")
+
+    rq.burst()
+
+    assert rq.noted() == ["closed", "closed", "job", "closed"]

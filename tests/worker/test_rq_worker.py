@@ -1,8 +1,10 @@
 """`rq worker --worker-class msgqueue.RqWorker` in a deployment of plain rq."""
 
+import os
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from rq import Callback, Queue, Retry, Worker
 from rq.command import (
@@ -223,3 +225,21 @@ def test_a_job_class_with_keys_of_its_own_is_refused(rq: Deployment) -> None:
 
     assert worker.returncode == 1
     assert "FarJob keeps its keys under 'far:job:'" in log.decode()
+
+
+def test_a_job_whose_worker_was_killed_whole_fails_or_is_retried_and_others_run(
+    rq: Deployment, eventually: Eventually
+) -> None:
+    first = rq.start()
+    once = rq.queue.enqueue(plain.sleep, 60, "began")
+    waiting = [rq.queue.enqueue(plain.add, 1, 2) for _ in range(3)]
+    eventually(lambda: rq.noted() == ["began"])
+    children = Path(f"/proc/{first.pid}/task/{first.pid}/children").read_text().split()
+    for pid in (first.pid, *map(int, children)):
+        os.kill(pid, signal.SIGKILL)
+
+    rq.start()
+
+    eventually(lambda: rq.job(once).get_status() == "failed")
+    eventually(lambda: {rq.job(job).get_status() for job in waiting} == {"finished"})
+    assert rq.noted() == ["began"]

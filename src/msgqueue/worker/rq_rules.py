@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sys
 from contextvars import copy_context
 from functools import cache
 from typing import Any, Final, NamedTuple
@@ -61,6 +62,13 @@ class RqRules(RqPath):
 
     def run(self, job: Claimed, now: float, extend: Extend) -> Ending:
         """Run a job."""
+        _close_old_connections()
+        try:
+            return self._run_either_way(job, now, extend)
+        finally:
+            _close_old_connections()
+
+    def _run_either_way(self, job: Claimed, now: float, extend: Extend) -> Ending:
         if self._whole or job.rq_only:
             self._tell("%s: %s", green(job.queue), job.id)
             ending = super().run(job, now, extend)
@@ -149,6 +157,13 @@ class RqRules(RqPath):
         worker = self._worker
         if worker.log.isEnabledFor(logging.INFO):
             worker.log.info(f"Worker %s: {message}", worker.name, *args)  # noqa: G004 - a prefix
+
+
+def _close_old_connections() -> None:
+    """What Django does around each request: a warm process outlives its database connections."""
+    database = sys.modules.get("django.db")
+    if database is not None:
+        database.close_old_connections()
 
 
 def _anything(_job: Job) -> None:
