@@ -9,13 +9,14 @@ from typing import Any
 
 from rq import Queue
 from rq.serializers import JSONSerializer
-from tests.worker import app, faults
+from tests.worker import app, dirty, faults
 
 from msgqueue import Job, JobStatus, TaskQueue
 from msgqueue.connection import Source
 from msgqueue.observe import logs
 from msgqueue.worker.supervisor import Supervisor
 
+TASKS = app, dirty  # the modules that register them
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload([__name__])
 

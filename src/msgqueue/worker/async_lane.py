@@ -1,11 +1,13 @@
 """The coroutine jobs of a child: many at once, in one event loop in a thread of its own."""
 
 import asyncio
-import contextlib
+import logging
+import os
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -15,8 +17,9 @@ from msgqueue.worker.doorbell import Doorbell
 from msgqueue.worker.endings import Ending, failure
 from msgqueue.worker.exchange import Exchange, Held
 from msgqueue.worker.execution import Call, Execution
+from msgqueue.worker.hygiene import OWN_THREADS, Hygiene
 from msgqueue.worker.journal import ASYNC, Begin, JournalWriter
-from msgqueue.worker.limits import JobTimeout, SupervisorLost
+from msgqueue.worker.limits import JobTimeout
 from msgqueue.worker.pace import MOST
 from msgqueue.worker.shared import clock
 from msgqueue.worker.stepping import noting_steps
@@ -27,6 +30,8 @@ SOON: Final = 0.03  # seconds
 WINDOW: Final = 0.1  # seconds over which ends are counted
 OFFER_EVERY: Final = 1.0  # seconds between two words to the supervisor that there is room
 LOOK: Final = 0.1  # seconds between two looks for stops and deadlines
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -71,6 +76,8 @@ class AsyncLane:
         concurrency: how many run at once.
         doorbell: rings when there may be work.
         claim: reports, claims up to so many jobs and hands each to its lane. May block.
+        hygiene: ends what a coroutine has forked.
+        after: called after each coroutine, and when the loop cannot go on.
     """
 
     def __init__(
@@ -81,16 +88,20 @@ class AsyncLane:
         concurrency: int,
         doorbell: Doorbell,
         claim: Callable[[int], int],
+        hygiene: Hygiene,
+        after: Callable[[], None],
     ) -> None:
         self._execution, self._exchange, self._journal = execution, exchange, journal
         self._concurrency, self._doorbell, self._claim = concurrency, doorbell, claim
+        self._hygiene, self._after = hygiene, after
         self._backlog: deque[tuple[Held, Call]] = deque()
         self._running: dict[int, _Run] = {}
         self._turnover = Turnover()
         self._looking = False
         self._loop = asyncio.new_event_loop()
         self._wanted = asyncio.Event()
-        self._thread = threading.Thread(target=self._serve, name="async lane", daemon=True)
+        self._calls = ThreadPoolExecutor(1, f"{OWN_THREADS}'s clerk")
+        self._thread = threading.Thread(target=self._serve, name=OWN_THREADS, daemon=True)
         self._thread.start()
 
     @property
@@ -135,9 +146,15 @@ class AsyncLane:
         asyncio.set_event_loop(self._loop)
         self._doorbell.listener = True
         self._loop.add_reader(self._doorbell.fileno(), self._rung)
+        self._loop.set_default_executor(ThreadPoolExecutor(thread_name_prefix=OWN_THREADS))
+        os.register_at_fork(after_in_child=self._loop.stop)
         clerk = self._loop.create_task(self._clerk())
-        with contextlib.suppress(SupervisorLost):
+        try:
             self._loop.run_forever()
+        except OSError:  # a job closed what it waits on
+            logger.exception("the async lane cannot go on")
+            self._after()
+        self._hygiene.end_fork()
         clerk.cancel()
 
     def _rung(self) -> None:
@@ -165,7 +182,7 @@ class AsyncLane:
             room = 0 if self._journal.draining else max(0, min(self.room, MOST))
             if not room and not self._exchange.pending:
                 continue
-            came = await asyncio.to_thread(self._claim, room)
+            came = await self._loop.run_in_executor(self._calls, self._claim, room)
             self._fill()
             if came:
                 self._wanted.set()  # there may be more
@@ -184,29 +201,39 @@ class AsyncLane:
     async def _run(self, held: Held, call: Call) -> None:
         slot, job = held
         try:
-            while True:
-                now, started = clock(), time.time()
-                begin = self._journal.begin(slot, job.timeout, now, started, ASYNC)
-                if begin is not Begin.LATE:
-                    break
-                await asyncio.sleep(LOOK)
-            if begin is Begin.REVOKED:
-                self._journal.free((slot,))
-                return
-            run = self._running[slot]
-            run.begun = True
-            if job.timeout > 0:
-                run.deadline = now + job.timeout
-            ending = await self._end(slot, job, call, run)
-            ended = clock()
-            times = started, started + ended - now
-            outcome = Outcome(job.queue, job.id, job.execution, ending.kind, ending.value, *times)
-            self._exchange.add(slot, outcome, ended)
+            began = await self._begin(held)
+            if began is not None:
+                now, started = began
+                ending = await self._end(slot, job, call, self._running[slot])
+                self._hygiene.end_fork()
+                ended = clock()
+                times = started, started + ended - now
+                names = job.queue, job.id, job.execution
+                self._exchange.add(slot, Outcome(*names, *ending, *times), ended)
+                self._turnover.note(ended)
         finally:
             del self._running[slot]
-        self._turnover.note(ended)
         self._fill()
         self._wanted.set()
+        self._after()
+
+    async def _begin(self, held: Held) -> tuple[float, float] | None:
+        """When it began, by our clock and in Unix seconds; None where it was taken back."""
+        slot, job = held
+        while True:
+            now, started = clock(), time.time()
+            begin = self._journal.begin(slot, job.timeout, now, started, ASYNC)
+            if begin is not Begin.LATE:
+                break
+            await asyncio.sleep(LOOK)
+        if begin is Begin.REVOKED:
+            self._journal.free((slot,))
+            return None
+        run = self._running[slot]
+        run.begun = True
+        if job.timeout > 0:
+            run.deadline = now + job.timeout
+        return now, started
 
     async def _end(self, slot: int, job: Claimed, call: Call, run: _Run) -> Ending:
         enter = partial(self._journal.enter, slot)

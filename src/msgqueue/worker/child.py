@@ -28,6 +28,7 @@ from msgqueue.worker.doorbell import Doorbell
 from msgqueue.worker.endings import Ending
 from msgqueue.worker.exchange import BEGIN_WITHIN, Exchange, Held
 from msgqueue.worker.execution import Call, Execution
+from msgqueue.worker.hygiene import LONG, UNCLEAN, Hygiene, Unclean
 from msgqueue.worker.journal import SYNC, Begin, Journal, JournalWriter
 from msgqueue.worker.lifeline import Lifeline
 from msgqueue.worker.limits import SupervisorLost, TimeLimit
@@ -99,6 +100,10 @@ class Child:
         self._wall = time.time() - clock()
         self._doorbell = Doorbell(outfit.wake.fileno(), self._lifeline.cut)
         self._lookout = Lookout(queue.source, terms.queues, self._journal)
+        fds = *self._doorbell.fds, outfit.lifeline.fileno()
+        self._hygiene = Hygiene(fds, self._limit.restart)
+        self._known: set[str] = set()  # names of the tasks that left nothing behind
+        self._unclean = False  # a coroutine may have left something behind
         show_current_job(self._rq_path.fetch)
 
     def _path_of(self, rules: Callable[[TaskQueue, TimeLimit], RqPath] | None) -> RqPath:
@@ -132,10 +137,12 @@ class Child:
         spent = self._left <= 0 and self._outfit.terms.max_jobs is not None
         return spent and (self._lane is None or not self._lane.waiting)
 
-    def _leave(self, why: str) -> None:
+    def _leave(self, why: str, *, broken: bool = False) -> None:
         """Begin nothing more: another child takes this one's place."""
         event(logger, "worker retires", worker=self._outfit.lane.worker, why=why)
         self._journal.retire()
+        if broken:
+            self._exit_at_once()
         self._doorbell.leave()
 
     def _claim(self, count: int, *, for_async: bool) -> int:
@@ -188,6 +195,8 @@ class Child:
                 self._outfit.terms.concurrency,
                 self._doorbell,
                 self._claim_for_async,
+                self._hygiene,
+                self._after_coroutine,
             )
         return self._lane
 
@@ -214,11 +223,14 @@ class Child:
     def _run(self, held: Held, call: Call | None, now: float) -> None:
         fault_point("child.started")
         job = held.job
+        if self._unclean:
+            self._tidy()
         self._busy = True
         if call is None:
             ending = self._rq_path.run(job, now, partial(self._journal.extend, held.slot))
         else:
             ending = self._execution.run(call, job, now)
+        self._hygiene.end_fork()
         self._busy = False
         ended = clock()
         self._pace.note(ended - now)
@@ -227,8 +239,39 @@ class Child:
         if self._rq_path.owes:
             self._exchange.call((), 0)
             self._rq_path.after_report()
+        self._tidy_after(call, ended - now)
         if logger.isEnabledFor(logging.INFO):
             _tell(job, call, ending, ended - now)
+
+    def _tidy(self, *, closely: bool = False) -> bool:
+        """Have the next job find the process as it was; else begin none here. Whether it was."""
+        self._unclean = False
+        try:
+            return not self._hygiene.look(closely=closely)
+        except Unclean as left:
+            self._leave(f"a job cannot be cleaned up after: {left}", broken=left.broken)
+            return False
+
+    def _tidy_after(self, call: Call | None, seconds: float) -> None:
+        """Look closely after long jobs, and until a task was seen to leave nothing behind."""
+        name = call.task.name if call else ""
+        is_new = name not in self._known
+        if self._tidy(closely=is_new or seconds > LONG) and is_new:
+            self._known.add(name)
+
+    def _after_coroutine(self) -> None:
+        """In the async lane: tidy up, unless something else runs, which may be at work on it."""
+        self._unclean = True
+        if not self._busy and self._lane is not None and self._lane.idle:
+            self._tidy(closely=True)
+            if self._journal.draining:
+                self._doorbell.pass_on()
+
+    def _exit_at_once(self) -> None:
+        """The supervisor reads the rest from the journal; nobody who runs here is to blame."""
+        if self._exchange.due(clock()):  # an outcome that the journal had no room for
+            self._exchange.call((), 0)
+        os._exit(UNCLEAN)
 
     def _outcome(self, job: Claimed, ending: Ending, begun: float, ended: float) -> Outcome:
         wall = self._wall
@@ -249,8 +292,9 @@ class Child:
         alone = self._lane is None or self._lane.idle
         if self._exchange.due(clock()) or (self._exchange.pending and alone):
             return  # claiming again reports it; the async lane reports for itself
+        self._tidy(closely=True)
         quietly = self._lane is not None and self._lane.brisk
-        if not quietly and self._lookout.sees_work():
+        if self._journal.draining or (not quietly and self._lookout.sees_work()):
             return
         ears = () if quietly else self._lookout.listen()
         self._doorbell.rest(found=self._found, quietly=quietly, ears=ears)

@@ -34,6 +34,11 @@ class Doorbell:
         self._owed = False
         self.listener = False
 
+    @property
+    def fds(self) -> tuple[int, int, int]:
+        """All descriptors that it needs; the socket first."""
+        return self._fd, self._inside, self._passed
+
     def fileno(self) -> int:
         """Readable when it rings."""
         return self._fd

@@ -274,6 +274,7 @@ class Account(NamedTuple):
     failed: int
     working_time: float
     loop: Loop
+    draining: bool
     records: tuple[Record, ...]
 
     def of(self, *states: State) -> list[Record]:
@@ -294,9 +295,12 @@ class JournalReader:
         records = [self._record(slot, state) for slot, state in enumerate(states) if state]
         records.sort(key=lambda record: record.order)
         sent, answered = CALLS.unpack_from(self._map, 0)
-        successful, failed, working_time = COUNTS.unpack_from(self._map, CALLS.size)
         loop = Loop(*LOOP.unpack_from(self._map, LOOP_AT))
-        return Account(sent, answered, successful, failed, working_time, loop, tuple(records))
+        successful, failed, working_time = COUNTS.unpack_from(self._map, CALLS.size)
+        draining = bool(self._map[DRAIN_AT])
+        return Account(
+            sent, answered, successful, failed, working_time, loop, draining, tuple(records)
+        )
 
     def _record(self, slot: int, state: int) -> Record:
         at = SLOTS_AT + slot * SLOT_SIZE

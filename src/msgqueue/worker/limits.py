@@ -52,6 +52,11 @@ class TimeLimit:
         """The job has ended."""
         self._deadline = math.inf
 
+    def restart(self) -> None:
+        """Somebody else has used the timer: set it anew when it is needed next."""
+        self._rings_at = math.inf
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
     def end_by(self, deadline: float) -> None:
         """The supervisor is lost: whatever runs must end by then."""
         self._lost = True

@@ -224,7 +224,7 @@ class Loop:
 
     def _heard_from(self) -> dict[int, Callable[[], None]]:
         heard: dict[int, Callable[[], None]] = {self._signals.fileno(): self._hear_signals}
-        for child in self._fleet.living:
+        for child in (child for child in self._fleet.living if not child.deaf):
             heard[child.fileno()] = partial(self._hear_child, child)
         for calls in (self._calls, self._upkeep_calls):
             fd = calls.fileno()

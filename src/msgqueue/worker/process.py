@@ -14,6 +14,7 @@ from msgqueue.jobs import Outcome
 from msgqueue.queue import TaskQueue
 from msgqueue.store.steps import Beat, Ended, Entry, Lane, Worker
 from msgqueue.worker import child, doorbell
+from msgqueue.worker.hygiene import UNCLEAN
 from msgqueue.worker.identity import Identity
 from msgqueue.worker.journal import SYNC, Account, Journal, JournalReader, Record, State
 from msgqueue.worker.pace import MOST
@@ -52,6 +53,7 @@ class ChildProcess:
         lane: its lane and rq worker name.
         idle: whether it waits to be woken.
         half_idle: whether it runs a function, and could run coroutines beside it.
+        deaf: whether it has lost its end of the pipes.
         leaving: whether it said that it begins nothing more.
         exit: how it ended, once it has.
         returning: entries taken back from it whose release is not answered yet, by member.
@@ -71,7 +73,7 @@ class ChildProcess:
         lane_id = secrets.token_hex(6)
         self.lane = Lane(lane_id, identity.worker_name(lane_id))
         self._identity, self._terms = identity, terms
-        self.idle = self.half_idle = self.leaving = self.retired = False
+        self.idle = self.half_idle = self.deaf = self.leaving = self.retired = False
         self.exit: Exit | None = None
         self.returning: dict[str, Entry] = {}
         self.born = clock()
@@ -146,6 +148,7 @@ class ChildProcess:
             said = os.read(self._wake.fileno(), 4096)
         except ConnectionError:
             said = b""
+        self.deaf = not said
         if said.endswith(doorbell.ROUSED):
             self.idle = False
         elif said.endswith((doorbell.SATED, doorbell.EMPTY)):
@@ -284,9 +287,14 @@ class ChildProcess:
             cause, why = self._killed_for[record.member]
             reason = f"{why}{self.exit.memory if self.exit else ''}, {took}"
         else:
-            cause = "drain" if self._killed else "death"
+            cause = "drain" if self._killed or self._ended_unclean else "death"
             reason = f"WorkerDied: the process was {self.exit} while it ran this job, {took}"
         return Ended(*record.entry, cause, reason, record.started, now)
+
+    @property
+    def _ended_unclean(self) -> bool:
+        """Whether it ended itself after a job that had ended: what ran beside is not to blame."""
+        return self.exit is not None and self.exit.code == UNCLEAN and self.account().draining
 
     def beat(self) -> tuple[Beat, list[Record]]:
         """Its part of the supervisor's beat, and the records that it names."""

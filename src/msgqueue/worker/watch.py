@@ -51,6 +51,8 @@ class Watch:
             self._relieve(child, child.revoke(), ())
         self._memory.look(child, account)
         self._end_leftover(child, account, now)
+        if child.deaf and not account.of(State.RUNNING, State.STOPPING):
+            child.end()  # a job closed its pipes: nobody could wake it
         return bool(account.records)
 
     def retire(self, child: ChildProcess) -> None:
