@@ -15,7 +15,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -89,11 +89,11 @@ class Siege:
         self.one.clear()
         self.one.ask("in_bulk", task="hold", count=self.jobs, other=MILLISECONDS)
         began = time.monotonic()
-        with _plain_rq_worker(self.one, mixed):
+        with _plain_rq_worker(self.one, mixed), ExitStack() as stack:
             fleet = self._besiege()
+            stack.callback(fleet.stop)
             seconds = time.monotonic() - began
             found = [*self._losses(), *complaints(self.one.server, self.jobs, MILLISECONDS)]
-            fleet.stop()
         print(
             f"{self.jobs} jobs in {seconds:.1f} s, {len(self.kills)} children and {len(self.dead)}"
             f" supervisors killed, {self.one.stamps.twice(self.jobs)} jobs ran twice"
