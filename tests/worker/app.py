@@ -203,6 +203,18 @@ async def hold_the_loop() -> None:
 
 
 @queue.task
+async def hold_the_loop_for_long() -> None:
+    note("holds")
+    time.sleep(60)  # noqa: ASYNC251 - what the test is about
+
+
+@queue.task
+def hold_the_interpreter() -> int:
+    note("holds")
+    return sum(range(10**12))
+
+
+@queue.task
 def die(how: str) -> None:
     """End the process in one of many ways."""
     if how == "segfault":

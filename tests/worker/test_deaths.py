@@ -40,7 +40,9 @@ def test_a_job_that_may_not_run_twice_fails_with_how_its_process_died(
     assert crew.enqueue("add", 1, 1).result(timeout=5) == 2
 
 
-def test_killing_a_child_repeats_only_the_job_that_ran(crew: Crew, eventually: Eventually) -> None:
+def test_promise_4_killing_a_child_repeats_only_the_job_that_ran(
+    crew: Crew, eventually: Eventually
+) -> None:
     supervisor = crew.start(processes=1)
     for number in range(20):
         crew.enqueue("sleep", 0.02, f"{number}")
@@ -146,7 +148,7 @@ def test_what_a_whole_machine_took_with_it_is_run_by_the_next(
     assert crew.noted() == ["ran", "ran"]
 
 
-def test_a_job_that_kills_every_process_fails_at_the_limit_of_deliveries(
+def test_promise_4_a_job_that_kills_every_process_fails_at_the_limit_of_deliveries(
     crew: Crew, eventually: Eventually
 ) -> None:
     crew.start(processes=1)

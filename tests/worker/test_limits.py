@@ -24,7 +24,7 @@ Eventually = Callable[..., None]
         "hold_the_loop",
     ],
 )
-def test_a_time_limit_holds_within_two_seconds(
+def test_promise_7_a_time_limit_holds_within_two_seconds(
     crew: Crew, task: str, eventually: Eventually
 ) -> None:
     crew.start(processes=1)
@@ -65,6 +65,55 @@ def test_a_running_job_is_stopped_within_a_second(
     assert time.monotonic() - began < 1
     with pytest.raises(JobCancelled):
         job.result(timeout=0)
+
+
+@pytest.mark.parametrize("task", ["hold_the_loop_for_long", "hold_the_interpreter"])
+def test_who_keeps_a_coroutine_from_ending_is_to_blame_and_not_that_coroutine(
+    crew: Crew, task: str, eventually: Eventually
+) -> None:
+    crew.start(processes=1)
+    neighbour = crew.enqueue("nap", 0.9, "napping", timeout=1)
+    eventually(lambda: "napping" in crew.noted())
+
+    holder = crew.enqueue(task, max_deliveries=1)
+
+    with pytest.raises(JobFailed, match="WorkerDied: the job kept the event loop"):
+        holder.result(timeout=10)
+    assert neighbour.result(timeout=10) == 0.9
+    info = neighbour.refresh().info
+    assert info is not None
+    assert info.attempt == 1
+
+
+@pytest.mark.parametrize("task", ["loop_in_python", "loop_in_c", "hold_the_interpreter"])
+@pytest.mark.parametrize("how", ["ours", "rq's"])
+def test_promise_6_a_running_function_is_stopped_within_a_second_in_c_code_too(
+    crew: Crew, task: str, how: str, eventually: Eventually
+) -> None:
+    crew.start(processes=1)
+    job = crew.enqueue(task, timeout=60)
+    eventually(lambda: job.refresh().status is JobStatus.STARTED)
+
+    if how == "ours":
+        job.cancel()
+    else:
+        send_stop_job_command(crew.redis, job.id, serializer=JSONSerializer)
+
+    eventually(lambda: job.refresh().status.final, 1.0)
+    assert job.status in {JobStatus.STOPPED, JobStatus.CANCELED}  # it may not have begun
+    assert crew.enqueue("add", 1, 1).result(timeout=5) == 2
+
+
+@pytest.mark.parametrize("options", [{}, {"delay": 60.0}], ids=["queued", "scheduled"])
+def test_promise_6_a_job_does_not_start_once_canceled_was_answered(
+    crew: Crew, options: dict[str, float]
+) -> None:
+    job = crew.enqueue("note", "ran", **options)
+
+    assert job.cancel() is JobStatus.CANCELED
+
+    crew.start(processes=1, burst=True).wait(10)
+    assert crew.noted() == []
 
 
 def test_rqs_own_stop_command_stops_a_job(crew: Crew, eventually: Eventually) -> None:

@@ -5,7 +5,7 @@ from typing import Final
 
 from msgqueue.store.steps import Entry
 from msgqueue.worker.exchange import BEGIN_WITHIN
-from msgqueue.worker.journal import ASYNC, Account, Record, State
+from msgqueue.worker.journal import ASYNC, NO_SLOT, Account, Record, State
 from msgqueue.worker.limits import timeout_text
 from msgqueue.worker.memory_limit import MemoryLimit
 from msgqueue.worker.process import ChildProcess, sync_run
@@ -17,6 +17,12 @@ HELD: Final = 0.5  # seconds that a job may be held at all
 GRACE: Final = 0.6  # seconds after its deadline that a job may take to end by itself
 LEFT: Final = 5.0  # seconds that threads which jobs left behind may go on in a child that is done
 STOPPED_WITHIN: Final = 0.4  # seconds that a cancelled coroutine may take
+HOLDS: Final = 0.3  # seconds without a sign of life of the event loop, or of one step in it
+NEVER: Final = float("inf")
+HELD_UP: Final = (
+    "WorkerDied: the job kept the event loop, or the interpreter, so that another job's time limit"
+    " or stop could not be kept, and was killed"
+)
 STOPPED: Final = "JobStopped: the job was stopped, and its process killed"
 
 Relieve = Callable[[ChildProcess, Sequence[Entry], Sequence[Record]], None]
@@ -41,7 +47,7 @@ class Watch:
         """Enforce what is due; whether the child has anything to do."""
         account, now = child.account(), clock()
         for record in account.of(State.RUNNING, State.STOPPING):
-            self._end_late(child, record, now)
+            self._end_late(child, account, record, now)
         run = sync_run(account)
         overrun = run is not None and now > run.begun + OVERRUN
         if overrun:  # nothing waits behind a long job: neither what is held nor what has ended
@@ -80,14 +86,27 @@ class Watch:
             child.kill(record, "stop", STOPPED)
         return True
 
-    def _end_late(self, child: ChildProcess, record: Record, now: float) -> None:
+    def _end_late(self, child: ChildProcess, account: Account, record: Record, now: float) -> None:
+        if not self._is_overdue(record, now):
+            return
+        holder = _holder(account, record, now)
+        if holder is not None and not self._is_overdue(holder, now):
+            child.kill(holder, "death", HELD_UP)  # the one that is overdue goes back, uncounted
+        else:
+            self._end(child, holder or record, now)
+
+    def _is_overdue(self, record: Record, now: float) -> bool:
+        if record.state is State.STOPPING:
+            self._stopping.setdefault(record.member, now + STOPPED_WITHIN)
+        killed_at = min(record.deadline + GRACE, self._stopping.get(record.member, NEVER))
+        return now > killed_at
+
+    def _end(self, child: ChildProcess, record: Record, now: float) -> None:
         if now > record.deadline + GRACE:
             limit = record.deadline - record.begun
             child.kill(record, "timeout", f"JobTimeout: {timeout_text(limit)}, and was killed")
-        elif record.state is State.STOPPING:
-            killed_at = self._stopping.setdefault(record.member, now + STOPPED_WITHIN)
-            if now > killed_at:
-                child.kill(record, "stop", STOPPED)
+        else:
+            child.kill(record, "stop", STOPPED)
 
     def forget(self, child: ChildProcess) -> None:
         """The child has ended."""
@@ -95,3 +114,15 @@ class Watch:
         self._done_since.pop(child.pid, None)
         for record in child.account().records:
             self._stopping.pop(record.member, None)
+
+
+def _holder(account: Account, record: Record, now: float) -> Record | None:
+    """Who keeps a coroutine from being cancelled: another one, or a function that lets none in."""
+    slot, since = account.loop
+    if record.lane != ASYNC or now < since + HOLDS:
+        return None
+    if slot == NO_SLOT:
+        return sync_run(account)
+    return next(
+        (one for one in account.of(State.RUNNING, State.STOPPING) if one.slot == slot), None
+    )
