@@ -1,6 +1,7 @@
 """A job's handle: waiting for its end, one by one and a thousand at once, and its notes."""
 
 import asyncio
+import base64
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -94,6 +95,24 @@ def test_a_result_that_comes_while_waiting_is_answered_without_delay(
 
     assert both(job, "result", timeout=5) == "7: 5 (none)"
     assert time.monotonic() - began < waiting.LOOK_AGAIN
+    timer.join()
+
+
+def test_the_first_success_of_a_job_that_rq_repeats_is_not_its_end(
+    both: Both, client: redis.Redis
+) -> None:
+    job = charge.enqueue(7, cents=5)
+    results = f"rq:results:{job.id}"
+    client.hset(f"rq:job:{job.id}", "repeats_left", 1)
+
+    def run_twice() -> None:
+        client.xadd(results, {"type": 1, "return_value": base64.b64encode(b'"first"')})
+        client.xadd(results, {"type": 1, "return_value": base64.b64encode(b'"last"')})
+        client.hset(f"rq:job:{job.id}", "status", "finished")
+
+    timer = soon(run_twice)
+
+    assert both(job, "result", timeout=5) == "last"
     timer.join()
 
 

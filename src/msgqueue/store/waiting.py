@@ -36,6 +36,7 @@ class Standing(NamedTuple):
     status: JobStatus | None
     result: StoredResult | None
     last: str  # id of the newest entry of its result stream
+    repeats: bool = False  # rq runs it again after a success
 
     @property
     def ended(self) -> bool:
@@ -54,19 +55,23 @@ def standings(job_ids: Iterable[str]) -> Step[tuple[Standing | DamagedJob, ...]]
 
 
 def _standing(
-    job_id: str, status: bytes | None, entry: list[Any] | None, none: bytes | None
+    job_id: str,
+    status: bytes | None,
+    entry: list[Any] | None,
+    none: bytes | None,
+    repeats: bytes | None,
 ) -> Standing | DamagedJob:
     try:
         word = parse_status(job_id, status) if status else None
     except DamagedJob as error:
         return error
     if not entry:
-        return Standing(word, StoredResult("ok") if none else None, FIRST)
+        return Standing(word, StoredResult("ok") if none else None, FIRST, bool(repeats))
     last, fields = entry
     try:
-        return Standing(word, stored_result(fields), last.decode())
+        return Standing(word, stored_result(fields), last.decode(), bool(repeats))
     except ValueError:  # what cannot be read is as good as gone
-        return Standing(word, None, last.decode())
+        return Standing(word, None, last.decode(), bool(repeats))
 
 
 def wait(source: Source, store: Store, job_id: str, timeout: float | None) -> Standing:
@@ -86,7 +91,9 @@ def wait(source: Source, store: Store, job_id: str, timeout: float | None) -> St
         left = LOOK_AGAIN if until is None else min(LOOK_AGAIN, until - time.monotonic())
         if left <= 0:
             raise TimeoutError(f"job {job_id} has not ended within {timeout} s")
-        _block(source, job_id, standing.last, left)
+        success = _block(source, job_id, standing.last, left)
+        if success is not None and not standing.repeats:
+            return success
 
 
 async def look(store: AsyncStore, job_id: str) -> Standing:
@@ -104,13 +111,27 @@ async def look(store: AsyncStore, job_id: str) -> Standing:
     return standing
 
 
-def _block(source: Source, job_id: str, last: str, seconds: float) -> None:
-    """Return when the job's stream has an entry behind `last`, or the time is over."""
+def _block(source: Source, job_id: str, last: str, seconds: float) -> Standing | None:
+    """Return when the job's stream has an entry behind `last`, or the time is over.
+
+    The success that the entry tells of; None where a look has to say what happened.
+    """
     try:
         milliseconds = max(1, int(seconds * 1000))  # 0 would block for ever
-        source.client().xread({keys.results(job_id): last}, block=milliseconds)
+        news: Any = source.client().xread({keys.results(job_id): last}, block=milliseconds)
     except redis.RedisError:
         time.sleep(min(seconds, PAUSE))  # the next step says what is the matter
+        return None
+    return _success(*news[0][1][-1]) if news else None
+
+
+def _success(entry_id: bytes, fields: dict[bytes, bytes]) -> Standing | None:
+    """What an entry says of a run that succeeded: it was written together with the status."""
+    try:
+        result = stored_result([part for field in fields.items() for part in field])
+    except ValueError:
+        return None
+    return Standing(JobStatus.FINISHED, result, entry_id.decode()) if result.kind == "ok" else None
 
 
 class AsyncWaiting:
