@@ -513,7 +513,7 @@ class Model:
         if not ids:
             self.promoters.pop(queue, None)
             return False, 0
-        self.promoters[queue] = holder, self.now + 61_000
+        self.promoters[queue] = holder, self.now + 5_000
         due = sorted((self.jobs[name].due, name) for name in ids if self.jobs[name].due <= self.now)
         for _, name in due:
             job = self.jobs[name]

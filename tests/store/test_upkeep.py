@@ -185,6 +185,14 @@ def test_a_queue_that_a_plain_scheduler_minds_is_left_to_it(
     assert places(client, "a") == ["scheduled"]
 
 
+def test_a_promoter_that_died_keeps_others_away_for_seconds(
+    store: Store, client: redis.Redis, spec: Spec
+) -> None:
+    store.run(steps.enqueue([spec("a", due=time.time() + 60)]))
+    store.run(steps.promote(["default"], "me", now_text()))
+    assert 0 < client.ttl("rq:scheduler-lock:default") <= 5
+
+
 def test_a_due_id_is_left_for_a_while_if_its_hash_is_not_there_yet(
     store: Store, client: redis.Redis
 ) -> None:

@@ -29,7 +29,7 @@ local function promote(queue)
     return {'', 0, ''}
   end
   redis.call('EXPIRE', MQ .. 'none', 1) -- before other writes, so that full memory refuses none
-  redis.call('SET', lock, holder, 'EX', 61)
+  redis.call('SET', lock, holder, 'EX', 5) -- its holder comes each second, and may die
   time = time or now()
   local moved = 0
   local due = redis.call('ZRANGEBYSCORE', zset, '-inf', score(time), 'WITHSCORES', 'LIMIT', 0, 100)
