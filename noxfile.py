@@ -56,6 +56,13 @@ def conformance(session: nox.Session, rq: str) -> None:
 
 
 @nox.session
+def faults(session: nox.Session) -> None:
+    """Every fault at its full size, and the table of what each came to."""
+    _install(session, *TEST)
+    session.run("python", "-m", "pytest", "tests/faults", "--faults", *session.posargs)
+
+
+@nox.session
 def package(session: nox.Session) -> None:
     """The wheel, as a user installs it, without any extra."""
     wheels = session.create_tmp()

@@ -22,6 +22,24 @@ ServerAt = Callable[..., EmbeddedServer]
 Python = Callable[..., subprocess.Popen[str]]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How much of tests/faults is run, and by which choices."""
+    group = parser.getgroup("faults")
+    group.addoption("--faults", action="store_true", help="all faults, at their full size")
+    group.addoption("--fault-seed", type=int, help="repeat the choices of another run")
+    group.addoption("--soak", type=float, default=0, help="mix all faults for so many seconds")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what takes long, unless it was asked for."""
+    left_out = {"soak"} if config.getoption("--faults") else {"soak", "faults"}
+    if config.getoption("--soak"):
+        left_out = set()
+    gone = [item for item in items if any(mark.name in left_out for mark in item.iter_markers())]
+    items[:] = [item for item in items if item not in gone]
+    config.hook.pytest_deselected(items=gone)
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,10 @@ FORKS.set_forkserver_preload([__name__])
 
 
 class Process:
-    """A supervisor that runs, forked from a process that has imported what it needs."""
+    """A process that does what it is given, forked from one that has imported what that needs."""
 
-    def __init__(self, env: dict[str, str], options: dict[str, Any]) -> None:
-        self._process = FORKS.Process(target=run, args=(env, options))
+    def __init__(self, work: Callable[..., None], *args: Any) -> None:
+        self._process = FORKS.Process(target=work, args=args)
         self._process.start()
 
     @property
@@ -33,6 +34,11 @@ class Process:
         """Its process id."""
         assert self._process.pid is not None
         return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self._process.is_alive()
 
     def wait(self, timeout: float) -> int:
         """Its exit code, once it has ended."""
@@ -82,7 +88,7 @@ class Crew:
 
     def start(self, env: dict[str, str] | None = None, **options: Any) -> Process:
         """Start a supervisor with these arguments of `Supervisor`."""
-        process = Process(self._env | (env or {}), options)
+        process = Process(run, self._env | (env or {}), options)
         self._processes.append(process)
         return process
 

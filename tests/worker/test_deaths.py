@@ -76,19 +76,6 @@ def test_jobs_that_a_killed_child_held_are_run_in_order_and_lose_no_attempt(
     assert sum(info.attempt > 1 for info in infos if info) <= 1
 
 
-@pytest.mark.parametrize("point", ["claim.before", "claim.after", "child.started", "child.ended"])
-def test_a_child_killed_at_any_point_loses_no_job(crew: Crew, tmp_path: Path, point: str) -> None:
-    jobs = [crew.enqueue("add", number, 1) for number in range(100)]
-
-    supervisor = crew.start(
-        env={"FAULTS": f"{point}:kill:{tmp_path}/struck"}, processes=1, burst=True
-    )
-
-    assert supervisor.wait(20) == 0
-    assert [job.result(timeout=0) for job in jobs] == list(range(1, 101))
-    assert (tmp_path / "struck").exists()
-
-
 def test_a_killed_supervisor_leaves_no_child_behind(crew: Crew, eventually: Eventually) -> None:
     supervisor = crew.start(processes=2)
     eventually(lambda: len(supervisor.children()) == 2)

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Final
 
 from msgqueue.jobs import Claimed, Outcome
+from msgqueue.observe.faults import fault_point
 from msgqueue.worker.doorbell import Doorbell
 from msgqueue.worker.endings import Ending, failure
 from msgqueue.worker.exchange import Exchange, Held
@@ -210,6 +211,7 @@ class AsyncLane:
                 times = started, started + ended - now
                 names = job.queue, job.id, job.execution
                 self._exchange.add(slot, Outcome(*names, *ending, *times), ended)
+                fault_point("async.ended")
                 self._turnover.note(ended)
         finally:
             del self._running[slot]
@@ -236,6 +238,7 @@ class AsyncLane:
         return now, started
 
     async def _end(self, slot: int, job: Claimed, call: Call, run: _Run) -> Ending:
+        fault_point("async.started")
         enter = partial(self._journal.enter, slot)
         try:
             running = self._execution.perform(call, job.id)

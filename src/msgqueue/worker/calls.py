@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 
 from msgqueue.connection import Source
 from msgqueue.errors import RedisError, RedisUnavailable
+from msgqueue.observe.faults import fault_point
 from msgqueue.observe.logs import event
 from msgqueue.store.run import Link
 from msgqueue.store.steps import Step
@@ -87,6 +88,7 @@ class Calls:
         except RedisError as error:
             self._failed(error)
             return
+        fault_point(f"{question.step.script.name}.sent")
         self._asked, self._give_up_at = question, now + ANSWER_WITHIN
 
     def receive(self) -> None:
@@ -99,6 +101,7 @@ class Calls:
         except RedisError as error:
             self._failed(error)
             return
+        fault_point(f"{question.step.script.name}.answered")
         self._waiting.popleft()
         self._asked, self._pause = None, PAUSES[0]
         if self.away:

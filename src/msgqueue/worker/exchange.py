@@ -151,7 +151,9 @@ class Exchange:
         pause, longest = PAUSES
         while True:
             try:
-                worked = self._link.call(step)
+                self._link.send(step)
+                fault_point("claim.sent")
+                worked = self._link.receive(step)
             except RedisError as error:
                 level = logging.WARNING if pause == PAUSES[0] else logging.DEBUG  # once an outage
                 logger.log(level, "not reported yet: %s", error)

@@ -57,6 +57,7 @@ class Execution:
                 # A context of its own: what the job sets in context variables ends with it.
                 ending = copy_context().run(_call, call, job.id)
                 limit.stop()
+                fault_point("run.after")
             except (JobTimeout, SupervisorLost):
                 raise
             except BaseException as error:  # noqa: BLE001 - sys.exit() in a job ends the job alone

@@ -1,0 +1,94 @@
+"""A trial a test, its seed, and the table of figures at the end."""
+
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.faults.figures import Figures
+from tests.faults.ledger import Verdict
+from tests.faults.trial import Trial
+
+FIGURES = pytest.StashKey[Figures]()
+SEED = pytest.StashKey[int]()
+
+Judge = Callable[..., Verdict]
+Trials = Callable[..., Trial]
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """The table, and how to repeat it."""
+    figures = config.stash.get(FIGURES, None)
+    if figures and figures.rows:
+        terminalreporter.section(f"faults (--fault-seed={config.stash[SEED]})")
+        for line in figures.table():
+            terminalreporter.write_line(line)
+
+
+@pytest.fixture
+def choice(request: pytest.FixtureRequest) -> random.Random:
+    """Makes this test's choices: the same for the same `--fault-seed`."""
+    stash = request.config.stash
+    if SEED not in stash:
+        given = request.config.getoption("--fault-seed")
+        stash[SEED] = random.SystemRandom().randrange(1 << 32) if given is None else given
+    print(f"--fault-seed={stash[SEED]}")  # noqa: T201 - pytest shows it with a failure
+    return random.Random(f"{stash[SEED]} {request.node.name}")
+
+
+@pytest.fixture
+def whole(request: pytest.FixtureRequest) -> bool:
+    """Whether all faults are run, at their full size."""
+    return bool(request.config.getoption("--faults"))
+
+
+@pytest.fixture
+def trials(choice: random.Random, tmp_path: Path) -> Iterator[Trials]:
+    """`trials(url)` begins a trial on a Redis of the test's own."""
+    begun: list[Trial] = []
+
+    def begin(url: str, producers_url: str | None = None) -> Trial:
+        folder = tmp_path / f"trial-{len(begun)}"
+        folder.mkdir()
+        begun.append(Trial(url, folder, choice, producers_url))
+        return begun[-1]
+
+    yield begin
+    for trial in begun:
+        trial.close()
+
+
+@pytest.fixture
+def trial(trials: Trials, url: str) -> Trial:
+    """A trial on the server of the whole run."""
+    return trials(url)
+
+
+@pytest.fixture
+def judge(request: pytest.FixtureRequest) -> Judge:
+    """`judge("F1 ...", trial, within=30, recovered=9)` waits for the end and asserts the verdict.
+
+    Nothing is lost or unexpected, and only what was struck ran twice.
+    """
+
+    def judge(
+        fault: str,
+        trial: Trial,
+        within: float = 30.0,
+        recovered: float = 10.0,
+        *,
+        strict: bool = True,
+    ) -> Verdict:
+        verdict = trial.settle(within)
+        figures = request.config.stash.setdefault(FIGURES, Figures())
+        figures.add(fault, len(trial.books.strikes), verdict)
+        assert verdict.lost == ()
+        assert verdict.unexpected == ()
+        if strict:
+            assert verdict.unexcused == ()
+            assert verdict.within <= recovered
+        return verdict
+
+    return judge

@@ -1,0 +1,182 @@
+"""What producers were told, what ran, and what was struck, kept in files outside Redis.
+
+The verdict has the words of Jepsen's queue checker: attempted, acknowledged, ok, lost,
+unexpected, duplicated, recovered.
+"""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+from tests.faults.lines import Lines, append
+
+#: Seconds before the death of a process and its supervisor within which an end may be unreported:
+#: 50 ms of promise, the job that runs then, and what a loaded machine adds.
+REPORT_WITHIN: Final = 0.25
+
+#: The same before the death of a process alone: until the end is in its journal.
+NOTE_WITHIN: Final = 0.02
+
+
+@dataclass(slots=True)
+class Run:
+    """One run of a job, in seconds of the monotonic clock; `ended` is None for one that did not."""
+
+    pid: int
+    began: float
+    ended: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Strike:
+    """What killed or froze some processes; kind "machine" is supervisor and children at once."""
+
+    kind: str
+    at: float
+    pids: frozenset[int]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of a trial.
+
+    Attributes:
+        attempted: jobs that a producer tried to enqueue.
+        acknowledged: those whose `enqueue` returned.
+        ok: the acknowledged ones that ran to their end.
+        lost: the acknowledged ones that did not.
+        unexpected: what ran and was never attempted.
+        duplicated: those that began more than once.
+        unexcused: those among them that nothing had struck.
+        recovered: the struck ones that ran to their end afterwards.
+        within: seconds from the strike to the next begin, the longest.
+    """
+
+    attempted: int = 0
+    acknowledged: int = 0
+    ok: int = 0
+    lost: tuple[str, ...] = ()
+    unexpected: tuple[str, ...] = ()
+    duplicated: tuple[str, ...] = ()
+    unexcused: tuple[str, ...] = ()
+    recovered: int = 0
+    within: float = 0.0
+
+    def __add__(self, other: "Verdict") -> "Verdict":
+        """Both trials taken together."""
+        sums = {
+            name: getattr(self, name) + getattr(other, name)
+            for name in self.__dataclass_fields__
+            if name != "within"
+        }
+        return replace(self, **sums, within=max(self.within, other.within))
+
+
+@dataclass
+class Books:
+    """The books of one trial, read on whenever it is asked.
+
+    Args:
+        folder: where the files are; a new one for each trial.
+    """
+
+    folder: Path
+    attempted: set[str] = field(default_factory=set)
+    acknowledged: set[str] = field(default_factory=set)
+    runs: dict[str, list[Run]] = field(default_factory=dict)
+    strikes: list[Strike] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._producers = Lines(self.folder / "producers")
+        self._runs = Lines(self.folder / "runs")
+        self._at_point = Lines(self.folder / "point")
+        self._own_deaths = Lines(self.folder / "deaths")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the processes of workers need, to write their part."""
+        return {"RUNS": str(self._runs.path), "DEATHS": str(self._own_deaths.path)}
+
+    def kill_at(self, point: str, nth: int = 1) -> dict[str, str]:
+        """What makes the first process that passes a fault point for the n-th time die there."""
+        return {"FAULTS": f"{point}:kill:{self._at_point.path}:{nth}"}
+
+    def attempt(self, key: str) -> None:
+        """A producer is about to enqueue this."""
+        append(self._producers.path, "attempt", key)
+
+    def acknowledge(self, keys: Iterable[str]) -> None:
+        """`enqueue` has returned for these."""
+        for key in keys:
+            append(self._producers.path, "acknowledge", key)
+
+    def strike(self, kind: str, pids: Iterable[int] = ()) -> None:
+        """Something was done to these processes just now."""
+        self.strikes.append(Strike(kind, time.monotonic(), frozenset(pids)))
+
+    def read(self) -> None:
+        """Read on."""
+        for word, key in self._producers.fresh():
+            (self.attempted if word == "attempt" else self.acknowledged).add(key)
+        for word, key, pid, at in self._runs.fresh():
+            runs = self.runs.setdefault(key, [])
+            if word == "begin":
+                runs.append(Run(int(pid), float(at)))
+            else:
+                next(r for r in runs if r.pid == int(pid) and r.ended is None).ended = float(at)
+        for kind, at, pid in (*self._at_point.fresh(), *self._own_deaths.fresh()):
+            self.strikes.append(Strike(kind, float(at), frozenset([int(pid)])))
+
+    def ended(self, key: str) -> bool:
+        """Whether a run of it came to its end."""
+        return any(run.ended is not None for run in self.runs.get(key, ()))
+
+    @property
+    def open(self) -> set[str]:
+        """What was acknowledged and has not run to its end."""
+        return {key for key in self.acknowledged if not self.ended(key)}
+
+    def verdict(self) -> Verdict:
+        """What came of it until here."""
+        self.read()
+        ended = {key for key in self.runs if self.ended(key)}
+        repeats = {key: runs for key, runs in self.runs.items() if len(runs) > 1}
+        waits = [wait for runs in repeats.values() for wait in self._waits(runs)]
+        return Verdict(
+            attempted=len(self.attempted),
+            acknowledged=len(self.acknowledged),
+            ok=len(self.acknowledged & ended),
+            lost=tuple(sorted(self.acknowledged - ended)),
+            unexpected=tuple(sorted(self.runs.keys() - self.attempted)),
+            duplicated=tuple(sorted(repeats)),
+            unexcused=tuple(
+                sorted(key for key, runs in repeats.items() if not self._excused(runs))
+            ),
+            recovered=sum(1 for key in repeats if key in ended and self._excused(repeats[key])),
+            within=max(waits, default=0.0),
+        )
+
+    def _excused(self, runs: list[Run]) -> bool:
+        """Whether each run but the last was struck before the next began."""
+        return all(
+            (strike := self._struck(run)) is not None and strike.at <= after.began + 0.05
+            for run, after in pairwise(runs)
+        )
+
+    def _struck(self, run: Run) -> Strike | None:
+        """What kept a run from its end, or from being reported."""
+        for strike in self.strikes:
+            if run.pid not in strike.pids or strike.at < run.began - 0.05:
+                continue
+            spared = REPORT_WITHIN if strike.kind == "machine" else NOTE_WITHIN
+            if run.ended is None or strike.at - run.ended < spared:
+                return strike
+        return None
+
+    def _waits(self, runs: list[Run]) -> list[float]:
+        """How long the second run let wait; from the second death on it is put off on purpose."""
+        strike = self._struck(runs[0])
+        return [runs[1].began - strike.at] if strike else []

@@ -1,0 +1,207 @@
+"""One trial: a Redis, producers, workers, what strikes them, and what came of it."""
+
+import os
+import random
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.faults import app, soundness
+from tests.faults.ledger import Books, Verdict
+from tests.faults.producer import Order, produce
+from tests.worker.crew import Process
+from tests.worker.faults import install
+
+from msgqueue.connection import Source
+from msgqueue.errors import RedisUnavailable
+from msgqueue.jobs import JobStatus
+from msgqueue.observe import logs
+from msgqueue.worker.supervisor import Supervisor
+
+WAITING = (JobStatus.QUEUED, JobStatus.STARTED, JobStatus.SCHEDULED, JobStatus.DEFERRED)
+
+
+def supervise(env: dict[str, str], options: dict[str, Any]) -> None:
+    """What the process of a supervisor does."""
+    os.environ.update(env)
+    logs.configure(level="warning")
+    install()
+    os._exit(Supervisor(app.queue, **options).run())
+
+
+class Trial:
+    """Starts processes on one Redis, and asks the books what came of it.
+
+    Args:
+        url: where the workers find Redis.
+        folder: for the books.
+        choice: makes every choice, so that a seed repeats them.
+        producers_url: where the producers find it, if not there.
+    """
+
+    def __init__(
+        self, url: str, folder: Path, choice: random.Random, producers_url: str | None = None
+    ) -> None:
+        self.url, self.choice = url, choice
+        self.books = Books(folder)
+        self._producers_url = producers_url or url
+        self._source = Source(producers_url or url)
+        self._names = 0
+        self.supervisors: list[Process] = []
+        self.producers: list[Process] = []
+
+    # Who takes part
+
+    def start(self, env: dict[str, str] | None = None, **options: Any) -> Process:
+        """Start a supervisor with these arguments of `Supervisor`."""
+        environment = {"MSGQUEUE_REDIS_URL": self.url}
+        environment |= self.books.environment | (env or {})
+        process = Process(supervise, environment, options)
+        self.supervisors.append(process)
+        return process
+
+    def produce(self, count: int, **how: Any) -> Process:
+        """Start a producer of so many jobs; `how` is as in `Order`."""
+        self._names += 1
+        order = Order(f"p{self._names}", count, self.choice.randrange(1 << 32), **how)
+        process = Process(produce, self._producers_url, self.books.folder, order)
+        self.producers.append(process)
+        return process
+
+    @contextmanager
+    def speaking(self) -> Iterator[None]:
+        """The test itself speaks to this Redis."""
+        with app.queue.diverted(self._source):
+            yield
+
+    def enqueue(
+        self, task: str, key: str, *args: Any, expected: bool = True, **options: Any
+    ) -> None:
+        """Enqueue one job from here, and write it into the books; it need not end if not expected.
+
+        Further keyword arguments are options of the job.
+        """
+        made = app.queue.tasks[task].options(**{"job_id": key, **options})
+        self.books.attempt(key)
+        with self.speaking():
+            made.enqueue(key, *args)
+        if expected:
+            self.books.acknowledge([key])
+
+    def began(self, key: str) -> bool:
+        """Whether a run of it began."""
+        self.books.read()
+        return key in self.books.runs
+
+    def cancel(self, key: str) -> None:
+        """Cancel a job, or have it stopped."""
+        with self.speaking():
+            app.queue.cancel(key)
+
+    def status(self, key: str) -> JobStatus:
+        """How a job stands."""
+        with self.speaking():
+            return app.queue.job(key).status
+
+    # What strikes them
+
+    def children(self) -> list[int]:
+        """The pids of all living children."""
+        return [pid for one in self.supervisors if one.alive for pid in one.children()]
+
+    def kill_child(self) -> None:
+        """kill -9 of one child."""
+        children = self.children()
+        if children:
+            self._kill("child", [self.choice.choice(children)])
+
+    def kill_supervisor(self) -> Process | None:
+        """kill -9 of one supervisor; its children end by themselves."""
+        return self._kill_one("supervisor", lambda victim: [victim.pid])
+
+    def kill_machine(self) -> Process | None:
+        """kill -9 of one supervisor and all its children at the same moment."""
+        return self._kill_one("machine", lambda victim: [victim.pid, *victim.children()])
+
+    def kill_producer(self, producer: Process) -> None:
+        """kill -9 of one producer."""
+        self._kill("producer", [producer.pid])
+
+    def wait_for_acknowledged(self, more: int) -> None:
+        """Wait until the producers were told of so many more jobs, or have ended."""
+        self.books.read()
+        until = len(self.books.acknowledged) + more
+        while len(self.books.acknowledged) < until and any(p.alive for p in self.producers):
+            time.sleep(0.005)
+            self.books.read()
+
+    def _kill_one(self, kind: str, pids: Callable[[Process], list[int]]) -> Process | None:
+        living = [one for one in self.supervisors if one.alive]
+        if not living:
+            return None
+        victim = self.choice.choice(living)
+        self._kill(kind, pids(victim))
+        return victim
+
+    def _kill(self, kind: str, pids: list[int]) -> None:
+        for number in (signal.SIGSTOP, signal.SIGKILL):  # stopped first: all die at one moment
+            for pid in pids:
+                _signal(pid, number)
+        self.books.strike(kind, pids)
+
+    def rage(self, harm: Callable[[], object], pauses: tuple[float, float] = (0.05, 0.3)) -> int:
+        """Do harm again and again while there is anything to run; how often."""
+        count = 0
+        while not self.done():
+            time.sleep(self.choice.uniform(*pauses))
+            harm()
+            count += 1
+        return count
+
+    # What came of it
+
+    def done(self) -> bool:
+        """Whether producers have ended and all that was acknowledged has run to its end."""
+        self.books.read()
+        return not any(one.alive for one in self.producers) and not self.books.open
+
+    def at_rest(self) -> bool:
+        """Whether, moreover, nothing waits or runs in Redis."""
+        if not self.done():
+            return False
+        try:
+            with self.speaking():
+                counts = app.queue.counts()
+        except RedisUnavailable:
+            return False
+        return not any(counts.get(status) for status in WAITING)
+
+    def settle(self, within: float) -> Verdict:
+        """Wait until all is at rest, at most so long; then the verdict, and Redis must be sound."""
+        until = time.monotonic() + within
+        while not self.at_rest() and time.monotonic() < until:
+            time.sleep(0.05)
+        verdict = self.books.verdict()
+        assert self.at_rest(), f"not at rest within {within} s: {self._told(verdict)}"
+        soundness.check(self._source.client())
+        return verdict
+
+    def _told(self, verdict: Verdict) -> str:
+        with self.speaking():
+            return f"{verdict}; in Redis {app.queue.counts()}"
+
+    def close(self) -> None:
+        """End all that was started."""
+        for process in (*self.producers, *self.supervisors):
+            process.end()
+        self._source.close()
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass  # it was quicker
