@@ -72,6 +72,16 @@ def test_an_ear_whose_connection_was_lost_says_so_and_hears_again(
     assert readable(ear, 5)
 
 
+def test_news_that_come_with_the_answer_are_not_lost(ear: Ear, client: redis.Redis) -> None:
+    ear.ask()
+    assert ear._connection is not None
+    ear._connection.send_command("EXISTS", "rq:queue:default")  # whose answer is read as the next's
+    client.rpush("rq:queue:default", "a")
+    client.delete("rq:queue:default")
+
+    assert ear.ask()
+
+
 def test_a_child_that_is_not_on_lookout_opens_no_connection(
     source: Source, client: redis.Redis, journal: Journal
 ) -> None:
@@ -99,6 +109,18 @@ def test_a_queue_in_which_no_claim_finds_work_is_believed_a_few_times(
     assert readable(lookout, 5)
     lookout.found()
     assert lookout.sees_work()
+
+
+def test_a_child_that_came_too_late_a_few_times_still_sees_work(
+    source: Source, client: redis.Redis, journal: Journal
+) -> None:
+    JournalReader(journal).post(True)
+    lookout = Lookout(source, QUEUES, JournalWriter(journal))
+    for _ in range(IN_VAIN + 1):
+        client.rpush("rq:queue:default", "a")
+        assert lookout.sees_work()
+        client.lpop("rq:queue:default")  # another child was quicker
+        assert not lookout.sees_work()
 
 
 def test_a_job_begins_without_the_help_of_the_supervisor(

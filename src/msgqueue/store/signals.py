@@ -190,7 +190,10 @@ class Ear:
         if self._deaf:
             return False
         try:
-            return bool(_ask(self._connected(), "EXISTS", *self._queues))
+            connection = self._connected()
+            waiting = _ask(connection, "EXISTS", *self._queues)
+            # News that came with the answer are read already: no socket tells of them.
+            return bool(waiting or connection.can_read(0))
         except (redis.RedisError, OSError) as error:
             self._deaf = isinstance(error, redis.ResponseError)
             self.close()

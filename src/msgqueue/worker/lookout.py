@@ -30,10 +30,9 @@ class Lookout:
         """Look at the queues; from then on their next change is heard."""
         if not self._journal.on_lookout:
             self._ear.close()
-        elif self._ear.ask() and self._in_vain < IN_VAIN:
-            self._in_vain += 1
-            return True
-        return False
+            return False
+        self._in_vain = self._in_vain + 1 if self._ear.ask() else 0
+        return 0 < self._in_vain <= IN_VAIN
 
     def found(self) -> None:
         """A claim found work."""

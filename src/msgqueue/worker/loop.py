@@ -33,6 +33,7 @@ from msgqueue.worker.upkeep import Upkeep
 
 LOOK_EVERY: Final = 1.0  # seconds between two looks at the queues, whatever was heard
 POLL_EVERY: Final = 0.02  # seconds, where the server tells of no changes
+ENGAGED: Final = 0.01  # seconds after which another child takes over the lookout of a busy one
 AGAIN: Final = 0.001  # seconds that woken children get to claim before more are woken
 NEVER: Final = float("inf")
 GIVE_UP: Final = 5.0  # seconds after the grace time to settle in while Redis is away
@@ -97,6 +98,7 @@ class Loop:
             self._beat: 0.0,
             self._look: 0.0,
             self._look_at_queues: 0.0,
+            self._post_lookout: 0.0,
             self._look_around: 0.0,
             self._wake_late: NEVER,
             self._scale: 0.0 if self._scaler.scales else NEVER,
@@ -167,11 +169,14 @@ class Loop:
         elif clock() - self._idle_since >= self._plan.idle:
             self._drain(f"idle for {self._plan.idle:g} s")
 
+    def _post_lookout(self) -> None:
+        self._at[self._post_lookout] = clock() + LOOK_EVERY
+        if self._wakeup.tracking:
+            self._fleet.post_lookout()
+
     def _look_at_queues(self) -> None:
         pause = LOOK_EVERY if self._wakeup.tracking else POLL_EVERY
         self._at[self._look_at_queues] = clock() + pause
-        if self._wakeup.tracking:
-            self._fleet.post_lookout()
         if self._wakeup.connected or (not self._calls.away and self._wakeup.connect()):
             self._wakeup.arm()
         if self._plan.burst and self._fleet.at_rest:
@@ -275,6 +280,7 @@ class Loop:
         """The child on lookout has heard of work: watch it, and soon have another on lookout."""
         self._at[self._look] = min(self._at[self._look], clock() + watch.EVERY)
         if self._fleet.idle:
+            self._at[self._post_lookout] = clock() + ENGAGED
             self._look_again()
 
     def _look_again(self) -> None:
