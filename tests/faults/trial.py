@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults import app, soundness
-from tests.faults.ledger import Books, Verdict
+from tests.faults.ledger import Books, Run, Verdict
 from tests.faults.producer import Order, produce
 from tests.worker.crew import Process
 from tests.worker.faults import install
@@ -96,6 +96,11 @@ class Trial:
         self.books.read()
         return key in self.books.runs
 
+    def read_runs(self, key: str) -> list[Run]:
+        """The runs of a job until here."""
+        self.books.read()
+        return self.books.runs.get(key, [])
+
     def cancel(self, key: str) -> None:
         """Cancel a job, or have it stopped."""
         with self.speaking():
@@ -146,11 +151,23 @@ class Trial:
         self._kill(kind, pids(victim))
         return victim
 
-    def _kill(self, kind: str, pids: list[int]) -> None:
-        for number in (signal.SIGSTOP, signal.SIGKILL):  # stopped first: all die at one moment
+    def strike(self, kind: str, pids: list[int], *numbers: signal.Signals) -> None:
+        """Send these signals to all of these processes, one after the other."""
+        for number in numbers:
             for pid in pids:
-                _signal(pid, number)
+                self.signal(pid, number)
         self.books.strike(kind, pids)
+
+    def _kill(self, kind: str, pids: list[int]) -> None:
+        # Stopped first: all die at one moment.
+        self.strike(kind, pids, signal.SIGSTOP, signal.SIGKILL)
+
+    def signal(self, pid: int, number: signal.Signals) -> None:
+        """Send a signal to a process, which may have been quicker."""
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            pass
 
     def rage(self, harm: Callable[[], object], pauses: tuple[float, float] = (0.05, 0.3)) -> int:
         """Do harm again and again while there is anything to run; how often."""
@@ -198,10 +215,3 @@ class Trial:
         for process in (*self.producers, *self.supervisors):
             process.end()
         self._source.close()
-
-
-def _signal(pid: int, number: signal.Signals) -> None:
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        pass  # it was quicker
