@@ -4,7 +4,7 @@
 -- A job of the same id that is alive is left as it is; a final one is replaced unless `unique`.
 -- The very same call again (known by created_at) is answered as the first was.
 -- Answers {number, created, status} of each job that was there before, flat; numbers begin at 1.
--- uses: clock, wip
+-- uses: clock, wip, keeping
 local FINAL = {finished = 'finished:', failed = 'failed:', stopped = 'failed:', canceled = 'canceled:'}
 local OWN = 10 -- arguments of a job before its further fields
 
@@ -27,12 +27,15 @@ end
 -- What stands under this id: nil for nothing, else its status and whether this very call made it.
 local function standing(id, created_at)
   local f = redis.call('HMGET', RQ .. 'job:' .. id, 'status', 'created_at', 'origin', 'mq_exec')
-  if f[1] or f[2] then return f[1] or 'queued', f[2] == created_at, f end
+  local known = f[1] or f[2]
+  if known and (f[2] == created_at or not FINAL[f[1]]) then return f[1] or 'queued', f[2] == created_at, f end
   if redis.call('GET', MQ .. 'done:' .. id) == created_at then return 'finished', true, f end
+  if known then return f[1], false, f end
 end
 
 local function remove(id, f)
   local queue = f[3] or ''
+  if f[2] then redis.call('SET', MQ .. 'done:' .. id, f[2], 'EX', FLOOR) end -- a copy of its call may come late
   redis.call('DEL', RQ .. 'job:' .. id, RQ .. 'results:' .. id)
   for _, registry in pairs(FINAL) do redis.call('ZREM', RQ .. registry .. queue, id) end
   -- A run that still goes on under the old call is refused when it reports.

@@ -2,7 +2,7 @@
 -- Puts due jobs at the end of their queues, 100 a queue. Holds rq's own scheduler lock of each queue in
 -- which jobs wait for their time; a queue of which a plain rq scheduler holds it is left to that one.
 -- Answers a queue {state, moved, next due}; state '' or 'busy'; next due '' for none.
--- uses: clock, admit
+-- uses: clock, wip, admit, damage
 local holder, now_text, time = ARGV[1], ARGV[2], nil
 
 -- Whether the job left its zset for its queue.
@@ -35,7 +35,10 @@ local function promote(queue)
   local due = redis.call('ZRANGEBYSCORE', zset, '-inf', score(time), 'WITHSCORES', 'LIMIT', 0, 100)
   for at = 1, #due, 2 do
     local ok, left = pcall(move, queue, zset, due[at], due[at + 1])
-    if not ok then redis.call('ZREM', zset, due[at]) end
+    if not ok then
+      set_aside(queue, due[at], nil, left)
+      redis.call('ZREM', zset, due[at])
+    end
     if ok and left then moved = moved + 1 end
   end
   local min = #due == 200 and '-inf' or '(' .. score(time)

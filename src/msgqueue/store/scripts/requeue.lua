@@ -14,5 +14,6 @@ redis.call('HSET', key, 'started_at', '', 'ended_at', '', 'worker_name', '')
 redis.call('HDEL', key, 'mq_deaths', 'mq_stop') -- mq_exec stays: a claim sees by it that there were runs
 if f[6] and f[6] ~= '' then redis.call('HINCRBY', key, 'mq_retries', 1) end
 redis.call('PERSIST', key)
+redis.call('PERSIST', key .. ':dependents')
 admit(f[2], id, false, ARGV[2])
 return {'queued'}

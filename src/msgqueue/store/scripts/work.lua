@@ -114,7 +114,8 @@ flush()
 -- being the first, or 'drop'.
 local function judge(queue, id, f, died, first)
   local status, former = f[STATUS], f[EXECUTION]
-  if not f[DATA] or status == 'canceled' then return 'drop' end
+  if status == 'canceled' then return 'drop' end
+  if not f[DATA] then error('its hash has no data') end -- or is gone, then nothing is set aside
   if former and (former == execution or owns(queue, id, former)) then return 'drop' end -- a second copy
   if status ~= 'queued' then
     if redis.call('ZCARD', RQ .. 'executions:' .. id) > 0 then return 'drop' end

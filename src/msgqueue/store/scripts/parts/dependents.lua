@@ -22,6 +22,7 @@ local function hand_over(id, now_text)
   if not is_met(id, f[2] == '1') then return false end
   redis.call('ZREM', RQ .. 'deferred:' .. f[1], id)
   admit(f[1], id, f[3] == '1', now_text)
+  redis.call('EXPIRE', RQ .. 'job::' .. id .. ':dependencies', DEFAULT_FAILURE_TTL)
   dependents_moved = dependents_moved + 1
   return true
 end

@@ -1,0 +1,89 @@
+"""What a job leaves behind: nothing comes back, is lost from sight, or stays for ever."""
+
+import time
+from datetime import UTC, datetime
+
+import redis
+from rq import Queue
+from rq.serializers import JSONSerializer
+from tests.store.conftest import Child, Spec, error, now_text, ok, status
+
+from msgqueue.store import steps
+from msgqueue.store.run import Store
+
+
+def test_a_due_job_of_a_wrong_type_is_set_aside(
+    store: Store, client: redis.Redis, spec: Spec
+) -> None:
+    store.run(steps.enqueue([spec("a", due=time.time() - 1)]))
+    client.delete("rq:job:a")
+    client.set("rq:job:a", "?")
+
+    store.run(steps.promote(["default"], "me", now_text()))
+
+    assert client.get("msgqueue:damaged:a") == b"?"
+    assert not client.zcard("rq:scheduled:default")
+
+
+def test_a_queued_job_without_its_call_is_set_aside(
+    client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    child.store.run(steps.enqueue([spec("a"), spec("b")]))
+    client.hdel("rq:job:a", "data")
+
+    assert [job.id for job in child.claim(2)] == ["b"]
+    assert client.exists("msgqueue:damaged:a")
+    assert not client.exists("rq:job:a")
+
+
+def test_a_late_copy_of_an_enqueue_does_not_bring_a_deleted_job_back(
+    store: Store, client: redis.Redis, spec: Spec
+) -> None:
+    made = spec("a")
+    store.run(steps.enqueue([made]))
+    store.run(steps.delete("a"))
+
+    store.run(steps.enqueue([made]))
+
+    assert not client.exists("rq:job:a")
+
+
+def test_a_late_copy_of_an_enqueue_does_not_run_a_replaced_job_again(
+    client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    first = spec("a")
+    for made in (first, spec("a", created_at=datetime.now(UTC))):
+        child.store.run(steps.enqueue([made]))
+        child.work(ok(child.claim()[0]), claim=0)
+
+    child.store.run(steps.enqueue([first]))
+
+    assert status(client, "a") == b"finished"
+
+
+def test_what_a_dependent_waited_for_is_not_kept_for_ever(
+    client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    _parent_and_dependent(client, spec, child)
+
+    child.work(ok(child.claim()[0]), claim=0)
+
+    assert status(client, "b") == b"queued"
+    assert (client.ttl("rq:job::b:dependencies") or 0) > 0
+
+
+def test_dependents_of_a_job_that_runs_once_more_wait_for_it(
+    client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    _parent_and_dependent(client, spec, child)
+    child.work(error(child.claim()[0]), claim=0)
+
+    child.store.run(steps.requeue("a", now_text()))
+
+    assert client.ttl("rq:job:a:dependents") == -1
+
+
+def _parent_and_dependent(client: redis.Redis, spec: Spec, child: Child) -> None:
+    child.store.run(steps.enqueue([spec("a")]))
+    queue = Queue(connection=client, serializer=JSONSerializer)
+    queue.enqueue("operator.add", 1, 2, depends_on="a", job_id="b")
