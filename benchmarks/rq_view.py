@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 
 from rq import Queue
@@ -101,7 +102,21 @@ def _of_the_command(server: Server, jobs: int) -> Iterator[str]:
 
 
 def _of_the_dashboard(server: Server, jobs: int) -> Iterator[str]:
-    web.config.serializer = JSONSerializer  # as `rq-dashboard --json` does
+    with _dashboard_reads_json():
+        yield from _of_its_pages(server, jobs)
+
+
+@contextmanager
+def _dashboard_reads_json() -> Iterator[None]:
+    """What `rq-dashboard --json` sets for the whole process, for a while."""
+    before, web.config.serializer = web.config.serializer, JSONSerializer
+    try:
+        yield
+    finally:
+        web.config.serializer = before
+
+
+def _of_its_pages(server: Server, jobs: int) -> Iterator[str]:
     app = make_flask_app(None, None, None, "")
     app.config["RQ_DASHBOARD_REDIS_URL"] = server.url
     web.setup_rq_connection(app)
