@@ -3,6 +3,7 @@
 import asyncio
 import os
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from benchmarks.stamps import Stamps
@@ -13,6 +14,8 @@ CONCURRENCY = int(os.environ.get("BENCH_CONCURRENCY", "10"))
 """For systems that have no option for it on their command line."""
 SILENT = {"version": 1, "disable_existing_loggers": True}
 """A configuration of logging that shows warnings alone."""
+
+AT_ONCE = 100
 
 _stamps = Stamps(Path(os.environ["BENCH_STAMPS"]))
 
@@ -37,3 +40,13 @@ async def nap(index: int, milliseconds: int) -> int:
     await asyncio.sleep(milliseconds / 1000)
     _stamps.ended(index)
     return milliseconds
+
+
+async def gather(
+    enqueue: Callable[[int, int], Awaitable[object]], first: int, count: int, other: int
+) -> None:
+    """Enqueue in bulk where a system of coroutines has no call for it: a hundred at a time."""
+    end = first + count
+    for start in range(first, end, AT_ONCE):
+        rows = range(start, min(start + AT_ONCE, end))
+        await asyncio.gather(*(enqueue(index, other) for index in rows))

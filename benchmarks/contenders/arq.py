@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from arq import create_pool
@@ -12,7 +13,6 @@ from arq.jobs import Job
 from benchmarks import work
 
 KEEPS = "the result, for an hour"
-AT_ONCE = 100
 
 run = asyncio.Runner().run
 pool: list[ArqRedis] = []
@@ -48,10 +48,7 @@ async def enqueue(task: str, index: int, other: int) -> Job | None:
 
 
 async def enqueue_many(task: str, first: int, count: int, other: int) -> None:
-    end = first + count
-    for start in range(first, end, AT_ONCE):
-        rows = range(start, min(start + AT_ONCE, end))
-        await asyncio.gather(*(enqueue(task, index, other) for index in rows))
+    await work.gather(partial(enqueue, task), first, count, other)
 
 
 async def result(job: Job) -> object:

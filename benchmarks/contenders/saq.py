@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from saq import Job, Queue
@@ -10,7 +11,6 @@ from saq import Job, Queue
 from benchmarks import work
 
 KEEPS = "the whole job with its result"
-AT_ONCE = 100
 
 run = asyncio.Runner().run
 queue = Queue.from_url(work.URL)
@@ -41,10 +41,7 @@ async def enqueue(task: str, index: int, other: int) -> Job | None:
 
 
 async def enqueue_many(task: str, first: int, count: int, other: int) -> None:
-    end = first + count
-    for start in range(first, end, AT_ONCE):
-        rows = range(start, min(start + AT_ONCE, end))
-        await asyncio.gather(*(enqueue(task, index, other) for index in rows))
+    await work.gather(partial(enqueue, task), first, count, other)
 
 
 async def result(job: Job) -> object:

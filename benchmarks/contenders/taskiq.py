@@ -11,7 +11,6 @@ from taskiq_redis import ListQueueBroker, RedisAsyncResultBackend, RedisStreamBr
 from benchmarks import work
 
 KEEPS_RESULTS = "results" in work.VARIANT
-AT_ONCE = 100
 
 run = asyncio.Runner().run
 FROM_THE_START = "0"
@@ -47,10 +46,7 @@ async def enqueue(task: str, index: int, other: int) -> Any:
 
 
 async def enqueue_many(task: str, first: int, count: int, other: int) -> None:
-    kiq, end = TASKS[task].kiq, first + count
-    for start in range(first, end, AT_ONCE):
-        rows = range(start, min(start + AT_ONCE, end))
-        await asyncio.gather(*(kiq(index, other) for index in rows))
+    await work.gather(TASKS[task].kiq, first, count, other)
 
 
 async def result(handle: Any) -> object:

@@ -22,15 +22,15 @@ stamps.ended(0)
 os.kill(os.getpid(), signal.SIGKILL)
 """
 BUSY_CHILD = """
-import os, time
+import os, signal, time
 if os.fork() == 0:
     began = time.process_time()
     while time.process_time() - began < 0.3: pass
     os._exit(0)
 os.wait()
 if os.fork() and os.fork():
-    time.sleep(60)
-time.sleep(60)
+    signal.pause()
+signal.pause()
 """
 
 

@@ -37,7 +37,7 @@ def install() -> None:
         os.close(fd)
         return run(self)
 
-    setattr(Loop, "run", counted)  # noqa: B010 - mypy forbids to assign to a method
+    pytest.MonkeyPatch().setattr(Loop, "run", counted)
 
 
 def _runs() -> int:

@@ -28,6 +28,7 @@ from msgqueue.embedded import binary
 
 HERE = Path(__file__).parent
 PORT = 6379
+LOOK = 0.01  # seconds between two looks at a server, which tells nobody when it listens
 QUEUE_AND_JOB = ("test_job.py", "test_queue.py", "test_queue_unique.py")
 A_TEST = 60  # seconds
 CLONE_NEWNET = 0x40000000
@@ -131,8 +132,10 @@ def redis_at(folder: Path) -> Iterator[None]:
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
         until = time.monotonic() + 10
-        while not _answers() and time.monotonic() < until and server.poll() is None:
-            time.sleep(0.01)
+        while not _answers():
+            if time.monotonic() > until or server.poll() is not None:
+                sys.exit(f"the server for rq's tests does not answer at port {PORT}")
+            time.sleep(LOOK)
         yield
     finally:
         server.kill()

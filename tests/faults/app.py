@@ -4,7 +4,6 @@ import asyncio
 import ctypes
 import os
 import signal
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,7 +42,7 @@ async def nap(key: str, seconds: float = 0.0) -> str:
 
 @queue.task
 def poison(key: str, how: str) -> None:
-    """End this process, or the one above it."""
+    """End this process."""
     append(os.environ["RUNS"], "begin", key, os.getpid(), time.monotonic())
     append(os.environ["DEATHS"], "poison", time.monotonic(), os.getpid())
     match how:
@@ -53,9 +52,6 @@ def poison(key: str, how: str) -> None:
             ctypes.string_at(0)
         case "exit":
             os._exit(0)
-        case "parent":
-            os.kill(os.getppid(), signal.SIGKILL)
-            time.sleep(60)
 
 
 @queue.task
@@ -67,11 +63,3 @@ def die_once(key: str) -> str:
         return str(work.function(key))
     poison.function(key, "kill")
     return ""
-
-
-@queue.task(timeout=1)
-def hang(key: str) -> None:
-    """Wait for ever where no Python code runs."""
-    append(os.environ["RUNS"], "begin", key, os.getpid(), time.monotonic())
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.accept()

@@ -34,7 +34,7 @@ def choice(request: pytest.FixtureRequest) -> random.Random:
     if SEED not in stash:
         given = request.config.getoption("--fault-seed")
         stash[SEED] = random.SystemRandom().randrange(1 << 32) if given is None else given
-    print(f"--fault-seed={stash[SEED]}")  # noqa: T201 - pytest shows it with a failure
+    request.node.add_report_section("setup", "repeat with", f"--fault-seed={stash[SEED]}")
     return random.Random(f"{stash[SEED]} {request.node.name}")
 
 

@@ -1,5 +1,7 @@
 """Promise 1 and 4: whatever process dies, each job runs, and only what ran then runs twice."""
 
+from collections.abc import Callable
+
 from tests.faults.conftest import Judge
 from tests.faults.trial import Trial
 
@@ -24,11 +26,7 @@ def test_no_job_is_lost_and_none_repeats_when_supervisors_are_killed(
         trial.start(processes=1)
     trial.produce(5000 if whole else 1000)
 
-    def kill() -> None:
-        if len(trial.books.strikes) < 10 and trial.kill_supervisor():
-            trial.start(processes=1)
-
-    trial.rage(kill, (0.3, 1.0))
+    _replace_at_once(trial, trial.kill_supervisor, 10, (0.3, 1.0))
 
     verdict = judge("F1 kill -9 of a supervisor", trial)
     assert verdict.duplicated == ()
@@ -39,11 +37,7 @@ def test_no_job_is_lost_when_whole_machines_are(trial: Trial, judge: Judge, whol
         trial.start(processes=1)
     trial.produce(5000 if whole else 1000)
 
-    def kill() -> None:
-        if len(trial.books.strikes) < 8 and trial.kill_machine():
-            trial.start(processes=1)
-
-    trial.rage(kill, (0.1, 0.5))
+    _replace_at_once(trial, trial.kill_machine, 8, (0.1, 0.5))
 
     judge("F1 kill -9 of all at once", trial, within=60)
 
@@ -58,3 +52,15 @@ def test_a_producer_that_is_killed_leaves_its_jobs_whole_or_not_at_all(
         trial.kill_producer(producer)
 
     judge("F1 kill -9 of a producer", trial)
+
+
+def _replace_at_once(
+    trial: Trial, kill: Callable[[], object], most: int, pauses: tuple[float, float]
+) -> None:
+    """Kill, at most so often, and start another one in its place each time."""
+
+    def strike() -> None:
+        if len(trial.books.strikes) < most and kill():
+            trial.start(processes=1)
+
+    trial.rage(strike, pauses)

@@ -19,6 +19,7 @@ from msgqueue.worker import heart, watch
 from msgqueue.worker.calls import Calls
 from msgqueue.worker.child import DOUBT, Outfit
 from msgqueue.worker.exchange import BEGIN_WITHIN, Exchange, Held
+from msgqueue.worker.exits import Exit
 from msgqueue.worker.fleet import Fleet
 from msgqueue.worker.heart import Heart
 from msgqueue.worker.identity import Identity
@@ -26,7 +27,7 @@ from msgqueue.worker.journal import SYNC, Begin, JournalWriter
 from msgqueue.worker.lifeline import AFTERWARDS
 from msgqueue.worker.limits import SupervisorLost
 from msgqueue.worker.loop import LOOK_EVERY
-from msgqueue.worker.process import ChildProcess, Exit
+from msgqueue.worker.process import ChildProcess
 from msgqueue.worker.shared import Context
 from msgqueue.worker.terms import Terms
 from msgqueue.worker.upkeep import Upkeep

@@ -39,7 +39,7 @@ def install(patch: pytest.MonkeyPatch, time: VirtualTime) -> None:
         patch.setattr(
             module, "secrets", SimpleNamespace(token_hex=lambda n: f"{next(numbers):0{2 * n}x}")
         )
-    patch.setattr(calls, "random", SimpleNamespace(uniform=lambda low, high: (low + high) / 2))
+    patch.setattr(calls, "spread", lambda pause: 0.75 * pause)
     patch.setattr(calls, "Link", Link)
     patch.setattr(fleet, "ChildProcess", Ward)
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -86,11 +87,9 @@ def test_a_second_worker_of_a_name_that_is_alive_is_refused(
     rq.start("--name", "accounts-1")
     eventually(lambda: Worker.count(connection=rq.redis) == 1)
 
-    second = rq.start("--name", "accounts-1")
-    log, _ = second.communicate(timeout=30)
+    log = _refusal(rq.start("--name", "accounts-1"))
 
-    assert second.returncode == 1
-    assert "There exists an active worker named 'accounts-1' already" in log.decode()
+    assert "There exists an active worker named 'accounts-1' already" in log
 
 
 def test_a_worker_that_was_killed_starts_again_under_its_name_at_once(
@@ -219,12 +218,9 @@ def test_rqs_views_show_a_running_job_within_a_second(
 
 
 def test_a_job_class_with_keys_of_its_own_is_refused(rq: Deployment) -> None:
-    worker = rq.start("--job-class", "tests.worker.plain.FarJob")
+    log = _refusal(rq.start("--job-class", "tests.worker.plain.FarJob"))
 
-    log, _ = worker.communicate(timeout=30)
-
-    assert worker.returncode == 1
-    assert "FarJob keeps its keys under 'far:job:'" in log.decode()
+    assert "FarJob keeps its keys under 'far:job:'" in log
 
 
 def test_a_job_whose_worker_was_killed_whole_fails_or_is_retried_and_others_run(
@@ -243,3 +239,10 @@ def test_a_job_whose_worker_was_killed_whole_fails_or_is_retried_and_others_run(
     eventually(lambda: rq.job(once).get_status() == "failed")
     eventually(lambda: {rq.job(job).get_status() for job in waiting} == {"finished"})
     assert rq.noted() == ["began"]
+
+
+def _refusal(worker: subprocess.Popen[bytes]) -> str:
+    """What a worker logs that refuses to start."""
+    log, _ = worker.communicate(timeout=30)
+    assert worker.returncode == 1
+    return log.decode()

@@ -259,6 +259,11 @@ def pauses(seconds: float) -> Iterator[float | None]:
     yield 0.0
     pause = 0.02
     while time.monotonic() + pause < end:
-        yield pause * random.uniform(0.5, 1)  # noqa: S311  # jitter, no secret
+        yield spread(pause)
         pause = min(pause * 2, 0.5)
     yield None
+
+
+def spread(pause: float) -> float:
+    """At random from half a pause to all of it, so that those who wait do not all come at once."""
+    return random.uniform(0.5, 1.0) * pause  # noqa: S311 - nobody gains by foretelling it

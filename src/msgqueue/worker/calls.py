@@ -1,7 +1,6 @@
 """Asks Redis one step after the other without blocking the supervisor's loop."""
 
 import logging
-import random
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from msgqueue.connection import Source
 from msgqueue.errors import RedisError, RedisUnavailable
 from msgqueue.observe.faults import fault_point
 from msgqueue.observe.logs import event
-from msgqueue.store.run import Link
+from msgqueue.store.run import Link, spread
 from msgqueue.store.steps import Step
 from msgqueue.worker.shared import clock
 
@@ -141,5 +140,5 @@ class Calls:
 
     def _try_later(self) -> None:
         self._asked = None
-        self._try_at = clock() + self._pause * random.uniform(0.5, 1.0)  # noqa: S311 - spreads a crowd
+        self._try_at = clock() + spread(self._pause)
         self._pause = min(self._pause * 2, PAUSES[1])

@@ -1,7 +1,6 @@
 """A child's calls to Redis: report and claim in one round trip."""
 
 import logging
-import random
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -12,7 +11,7 @@ from msgqueue.jobs import Claimed, Outcome
 from msgqueue.observe.faults import fault_point
 from msgqueue.store.codec import unix_text
 from msgqueue.store.operations import Operation
-from msgqueue.store.run import Link
+from msgqueue.store.run import Link, spread
 from msgqueue.store.steps import Lane, Step, Worked, work
 from msgqueue.worker.journal import NAMES_ROOM, NO_SLOT, JournalWriter, names_fit
 from msgqueue.worker.limits import SupervisorLost
@@ -162,7 +161,6 @@ class Exchange:
                     return worked
                 if worked.state != "missing":  # closed: the supervisor settles, or has settled
                     raise SupervisorLost
-            spread = random.uniform(0.5, 1.0)  # noqa: S311 - not all at the same moment
-            if not self._persist(pause * spread, owing):
+            if not self._persist(spread(pause), owing):
                 raise SupervisorLost
             pause = min(pause * 2, longest)

@@ -114,7 +114,7 @@ class Hygiene:
             sys.stdin,
             sys.stdout,
             sys.stderr,
-            _thread._count(),  # noqa: SLF001 - threading.active_count() takes a lock
+            _thread._count(),  # noqa: SLF001 - a tenth of active_count()'s 0.3 µs
             *map(locale_of, NUMBERS_AND_TIMES),
             *map(handler_of, SIGNALS),
         )

@@ -52,7 +52,7 @@ class Lifeline:
         if self._lost_at is None:
             self._look(seconds)
         elif owing:
-            time.sleep(seconds)
+            time.sleep(seconds)  # nothing tells when Redis is back, and nobody else is waited for
         return self._lost_at is None or (owing and not self.over())
 
     def cut(self) -> None:

@@ -6,7 +6,6 @@ import secrets
 import signal
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from multiprocessing.context import ForkProcess, SpawnContext, SpawnProcess
 from typing import Any, Final, Literal
 
@@ -14,6 +13,7 @@ from msgqueue.jobs import Outcome
 from msgqueue.queue import TaskQueue
 from msgqueue.store.steps import Beat, Ended, Entry, Lane, Worker
 from msgqueue.worker import child, doorbell
+from msgqueue.worker.exits import Exit, exit_of
 from msgqueue.worker.hygiene import UNCLEAN
 from msgqueue.worker.identity import Identity
 from msgqueue.worker.journal import SYNC, Account, Journal, JournalReader, Record, State
@@ -26,24 +26,6 @@ Cause = Literal["death", "timeout", "memory", "stop", "drain"]
 LONG: Final = 0.2  # seconds after which a run is shown as rq shows its executions
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Exit:
-    """How a process ended: its signal or code, and its peak memory in MiB."""
-
-    code: int
-    peak: float | None
-
-    def __str__(self) -> str:
-        if self.code < 0:
-            return f"killed by {_signal_name(-self.code)}{self.memory}"
-        return f"ended with exit code {self.code}{self.memory}"
-
-    @property
-    def memory(self) -> str:
-        """What is told of its memory."""
-        return f"; peak memory {self.peak:.0f} MiB" if self.peak is not None else ""
 
 
 class ChildProcess:
@@ -268,7 +250,7 @@ class ChildProcess:
     def reap(self) -> bool:
         """Look whether it has ended."""
         if self.exit is None and self.pid:
-            self.exit = _wait(self.pid)
+            self.exit = exit_of(self.pid)
             if self.exit is not None:
                 # multiprocessing must not wait for it a second time
                 popen: Any = getattr(self._process, "_popen")  # noqa: B009 - typeshed has no such name
@@ -340,20 +322,3 @@ class ChildProcess:
 def sync_run(account: Account) -> Record | None:
     """What the sync lane runs."""
     return next((r for r in account.of(State.RUNNING) if r.lane == SYNC), None)
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:  # a real-time signal
-        return f"signal {number}"
-
-
-def _wait(pid: int) -> Exit | None:
-    try:
-        ended, status, usage = os.wait4(pid, os.WNOHANG)
-    except ChildProcessError:  # somebody else waited for it
-        return Exit(1, None)
-    if ended == 0:
-        return None
-    return Exit(os.waitstatus_to_exitcode(status), usage.ru_maxrss / 1024)

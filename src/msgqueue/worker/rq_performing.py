@@ -136,7 +136,7 @@ class PerformingWorker(Worker):
         if (run := self._run) is None:
             super().handle_job_retry(job, *args, **kwargs)
             return
-        value = job._result  # noqa: SLF001
+        value = job._result  # noqa: SLF001 - rq's `result` asks Redis
         returned = run.encode(job, value) if run.keeps_retries else b""
         run.ending = Ending("retry", retry_text(value, returned))
         _keep_webhooks(job, run)

@@ -55,7 +55,7 @@ class RqRules(RqPath):
             Rules(worker, fetch, _anything, encode, queue.job, keeps_retries=True), limit
         )
         self._worker, self._dumps = worker, worker.serializer.dumps
-        worker._is_horse = True  # noqa: SLF001 - sentry-sdk then sends what it has after each job
+        worker._is_horse = True  # noqa: SLF001 - as in rq's horse: sentry-sdk sends by it
         self._whole = worker.job_class is not Job or bool(heeded(worker))
         self._import = cache(import_attribute)
         self._unwanted: str | None = None

@@ -1,6 +1,5 @@
 """The drop-in for rq: `rq worker --worker-class msgqueue.RqWorker`."""
 
-import gc
 import math
 import multiprocessing
 import os
@@ -18,6 +17,7 @@ from msgqueue.errors import RedisError
 from msgqueue.queue import TaskQueue
 from msgqueue.store import keys, steps
 from msgqueue.store.codec import text, unix_text
+from msgqueue.worker import memory
 from msgqueue.worker.identity import Identity
 from msgqueue.worker.loop import Loop, Plan
 from msgqueue.worker.order import Turns
@@ -118,8 +118,7 @@ class RqWorker(PerformingWorker):
                 self._leave_promoting(queue)
 
     def _run_loop(self, plan: Plan) -> bool:
-        gc.collect()
-        gc.freeze()  # what was imported stays shared with the children
+        memory.settle()
         with Signals() as signals:
             loop = Loop(plan, multiprocessing.get_context("fork"), signals)
             loop.run()

@@ -31,5 +31,5 @@ def noting_steps(
             leave()
         try:
             step = partial(running.send, (yield waits_for))
-        except BaseException as error:  # noqa: BLE001 - whatever it is, it is for the coroutine
+        except BaseException as error:  # noqa: BLE001 - thrown into the coroutine, a cancel too
             step = partial(running.throw, error)

@@ -74,7 +74,7 @@ local function keep(registry, run, ttl)
   put_later(RQ .. registry .. run.queue, ttl < 0 and '+inf' or until_when[ttl], run.id)
 end
 
--- value: nil where no result is to be kept
+-- value: false where no result is to be kept
 local function succeed(run, job, value)
   local ttl = tonumber(job.result_ttl or '') or DEFAULT_RESULT_TTL
   local dependents = mark_dependents(run, ttl)
