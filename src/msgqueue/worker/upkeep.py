@@ -19,13 +19,13 @@ from msgqueue.store.steps import Leftovers, Promoted, Swept
 from msgqueue.worker.calls import Calls
 from msgqueue.worker.shared import clock
 
-EVERY: Final = 1.0  # seconds between two sweeps, and two looks for due jobs
+EVERY: Final = 1.0  # seconds between two claims to the lead, and two looks for due jobs
 ASK_EVERY: Final = 5.0  # seconds between two looks of one that neither leads nor holds rq's lock
 HANDOVER_EVERY: Final = 5.0  # seconds; it repeats what children do at once
 LEFTOVERS_EVERY: Final = 10.0  # seconds; what plain rq workers left behind is not urgent
 TRIM_EVERY: Final = 30.0  # seconds between two queues
 NEVER: Final = float("inf")
-SOONEST: Final = 0.05  # seconds before a queue is looked at again for due jobs
+SOONEST: Final = 0.05  # seconds before the next sweep, or look at a queue for due jobs
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +55,8 @@ class Upkeep:
     @property
     def wants_at(self) -> float:
         """Clock time of the next duty."""
-        return min(self._lead_at, self._trim_at, self._promote_at)
+        sweep_at = self._sweep_at if self._leading else NEVER
+        return min(self._lead_at, sweep_at, self._trim_at, self._promote_at)
 
     def go(self) -> None:
         """Do what is due."""
@@ -63,6 +64,8 @@ class Upkeep:
         if now >= self._lead_at:
             self._lead_at = now + EVERY
             self._calls.ask(partial(steps.lead, self._token), self._led)
+        if self._leading and now >= self._sweep_at:
+            self._sweep()
         if now >= self._promote_at:
             self._promote_at = now + (EVERY if self._leading or self._held else ASK_EVERY)
             self._calls.ask(self._promote, self._promoted)
@@ -89,8 +92,6 @@ class Upkeep:
         if not leading:
             return
         now = clock()
-        if now >= self._sweep_at:
-            self._sweep()
         if now >= self._leftovers_at:
             self._leftovers_at = now + LEFTOVERS_EVERY
             self._calls.ask(lambda: steps.leftovers(self._token, _now_text()), self._cleared)
@@ -99,6 +100,7 @@ class Upkeep:
             self._calls.ask(lambda: steps.handover(_now_text()), self._handed_over)
 
     def _sweep(self) -> None:
+        self._sweep_at = NEVER  # until it is answered
         self._calls.ask(lambda: steps.sweep(self._token, _now_text()), self._swept)
 
     def _swept(self, swept: Swept) -> None:
@@ -110,9 +112,9 @@ class Upkeep:
                 requeued=swept.requeued,
                 failed=swept.failed,
             )
-        self._sweep_at = clock() + swept.rest
-        if swept.rest == 0 and swept.requeued + swept.failed + swept.gone:  # there are more
-            self._sweep()
+        more = swept.rest == 0 and swept.requeued + swept.failed + swept.gone
+        soonest = 0.0 if more else EVERY if swept.state else SOONEST
+        self._sweep_at = clock() + max(swept.rest, soonest)
 
     def _cleared(self, left: Leftovers) -> None:
         if any(left):
