@@ -1,5 +1,6 @@
 """Coroutines run at once in one process, beside functions; neither waits for the other."""
 
+import signal
 from collections.abc import Callable
 
 import pytest
@@ -65,3 +66,34 @@ def test_a_burst_ends_after_its_coroutines(crew: Crew) -> None:
     assert crew.start(processes=2, burst=True).wait(15) == 0
 
     assert {job.result(timeout=0) for job in jobs} == {0.05}
+
+
+def test_a_coroutine_runs_and_is_reported_while_a_function_takes_long(
+    crew: Crew, eventually: Eventually
+) -> None:
+    crew.start(processes=1, queues=["default"])
+    busy = crew.enqueue("sleep", 3.0, "busy")
+    eventually(lambda: "busy" in crew.noted())
+
+    assert crew.enqueue("nap", 0.0).result(timeout=5) == 0.0
+
+    assert busy.refresh().status is JobStatus.STARTED
+
+
+def test_a_coroutine_is_reported_though_its_queue_is_set_aside_for_the_functions_in_it(
+    crew: Crew, eventually: Eventually
+) -> None:
+    supervisor = crew.start(processes=1, queues=["default"])
+    busy = crew.enqueue("sleep", 0.6, "busy")
+    eventually(lambda: "busy" in crew.noted())
+    assert crew.enqueue("nap", 0.0).result(timeout=5) == 0.0  # the async lane claims for itself
+
+    nap = crew.enqueue("nap", 0.7)
+    function = crew.enqueue("add", 1, 2)  # it has to wait: no more is claimed for a second
+    eventually(lambda: function.refresh().status is JobStatus.STARTED)
+    supervisor.signal(signal.SIGSTOP)  # nobody wakes the child again
+
+    assert busy.result(timeout=5) == 0.6
+    assert function.result(timeout=5) == 3
+    assert nap.result(timeout=5) == 0.7
+    supervisor.signal(signal.SIGCONT)

@@ -149,8 +149,8 @@ class Child:
         """Report and claim; each job goes to its lane. How many jobs came."""
         now = clock()
         queues = [q for q in self._order.queues() if self._full.get((q, not for_async), 0) <= now]
-        if not queues and (self._lane is not None or not self._exchange.pending):
-            return 0  # the async lane reports for itself
+        if not queues and not self._exchange.pending:
+            return 0
         with self._claiming:
             count = min(count, self._left) if queues else 0
             held = self._exchange.call(queues, count)

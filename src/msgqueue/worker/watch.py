@@ -42,6 +42,7 @@ class Watch:
         self._memory = MemoryLimit(max_memory, self.retire)
         self._stopping: dict[str, float] = {}
         self._done_since: dict[int, float] = {}
+        self._rung: dict[int, str] = {}  # pid -> the long run for which it was rung
 
     def look(self, child: ChildProcess) -> bool:
         """Enforce what is due; whether the child has anything to do."""
@@ -49,9 +50,10 @@ class Watch:
         for record in account.of(State.RUNNING, State.STOPPING):
             self._end_late(child, account, record, now)
         run = sync_run(account)
-        overrun = run is not None and now > run.begun + OVERRUN
-        if overrun:  # nothing waits behind a long job: neither what is held nor what has ended
+        if run is not None and now > run.begun + OVERRUN:
+            # Nothing waits behind a long job: neither what is held nor what has ended.
             self._relieve(child, child.revoke(), child.unreported(OVERRUN))
+            self._ring(child, run)
         held = account.of(State.HELD)
         if held and now > held[0].limit - BEGIN_WITHIN + HELD:
             self._relieve(child, child.revoke(), ())
@@ -64,6 +66,12 @@ class Watch:
     def retire(self, child: ChildProcess) -> None:
         """Have it begin nothing more, give back what it holds, and end."""
         self._relieve(child, child.drain(), ())
+
+    def _ring(self, child: ChildProcess, run: Record) -> None:
+        """Once a long run: the child's async lane may have room, and has not been asked yet."""
+        if self._rung.get(child.pid) != run.member:
+            self._rung[child.pid] = run.member
+            child.wake()
 
     def _end_leftover(self, child: ChildProcess, account: Account, now: float) -> None:
         """End a child that is done but for what its jobs left behind, such as threads."""
@@ -112,6 +120,7 @@ class Watch:
         """The child has ended."""
         self._memory.forget(child)
         self._done_since.pop(child.pid, None)
+        self._rung.pop(child.pid, None)
         for record in child.account().records:
             self._stopping.pop(record.member, None)
 
