@@ -79,10 +79,15 @@ def test_rqs_commands_to_a_worker_are_heard(
 
 
 @pytest.mark.parametrize(
-    "message", ["", "no json", "[]", '{"command": "dance"}', '{"command": []}']
+    "message",
+    [
+        *("", "no json", "[]", '{"command": "dance"}', '{"command": []}', "[" * 5_000),
+        *(b"\xff", '{"command": "stop-job", "job_id": "\\ud800"}'),
+    ],
+    ids=lambda message: str(message)[:30],
 )
 def test_a_message_that_is_no_command_is_passed_over(
-    wakeup: Wakeup, client: redis.Redis, eventually: Eventually, message: str
+    wakeup: Wakeup, client: redis.Redis, eventually: Eventually, message: str | bytes
 ) -> None:
     wakeup.listen("ours.1")
     eventually(lambda: client.publish("rq:pubsub:ours.1", message))

@@ -4,13 +4,13 @@ Waiting pops nothing and writes nothing: Redis tracks the queues' keys for one c
 another one, once, that any of them changed (`CLIENT TRACKING ON REDIRECT`).
 """
 
-import json
 import logging
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 import redis
+from pydantic_core import from_json
 from redis.connection import AbstractConnection
 
 from msgqueue.connection import Source
@@ -224,7 +224,7 @@ def _signal(message: Any) -> Signal | None:
         return Signal("changed")
     worker = channel.decode().removeprefix(keys.commands(""))
     try:
-        command = json.loads(data)
+        command = from_json(data)  # whatever is nested too deep or no text is a ValueError
         named = (str(command.get(name, "")) for name in ("job_id", "execution_id"))
         return Signal(COMMANDS[command["command"]], worker, *named)
     except (ValueError, KeyError, TypeError):
