@@ -9,7 +9,10 @@ import pytest
 from msgqueue.jobs import Claimed, Outcome
 from msgqueue.worker.journal import (
     HALF_SIZE,
+    NAMES_AT,
     NAMES_ROOM,
+    SLOT_SIZE,
+    SLOTS_AT,
     SYNC,
     Begin,
     Journal,
@@ -158,6 +161,18 @@ def test_outcomes_of_a_report_under_way_are_kept_while_others_are_noted(
 
     values = [supervisor.outcome(record).value[:1] for record in supervisor.read().records]
     assert values == [b"a", b"b"]
+
+
+def test_a_slot_that_a_job_wrote_over_hides_no_other(
+    journal: Journal, child: JournalWriter, supervisor: JournalReader
+) -> None:
+    torn, whole = job(), job()
+    slot, _ = child.hold([torn, whole], 6.0)
+    at = SLOTS_AT + slot * SLOT_SIZE + NAMES_AT
+
+    journal.memory.map[at : at + 4] = b"\xff\xff\xff\xff"
+
+    assert [record.entry.id for record in supervisor.read().records] == [whole.id]
 
 
 def test_names_fit_as_far_as_their_bytes_do() -> None:

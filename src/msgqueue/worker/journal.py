@@ -45,6 +45,7 @@ RUN_AT: Final = 18
 END = Struct("<dBII")  # Unix time of the end, kind, where the value is and how long
 END_AT: Final = 43
 
+LATEST: Final = 1e11  # Unix seconds that are a time: three thousand years on
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 SYNC: Final = 0
 ASYNC: Final = 1
@@ -69,6 +70,10 @@ HELD_STATE: Final = State.HELD.value  # looked up once: each costs 0.1 µs
 RUNNING_STATE: Final = State.RUNNING.value
 ENDED_STATE: Final = State.ENDED.value
 REPORTED_STATE: Final = State.REPORTED.value
+
+
+def _is_time(seconds: float) -> bool:
+    return 0 <= seconds < LATEST
 
 
 class Begin(IntEnum):
@@ -290,10 +295,13 @@ class JournalReader:
         self._lock, self._slots = journal.lock, journal.slots
 
     def read(self) -> Account:
-        """All that is noted. A living child goes on writing: decide under `locked`."""
+        """All that is noted. A living child goes on writing: decide under `locked`.
+
+        A slot that a job wrote over is left out: nobody refreshes its lease, and a sweep finds it.
+        """
         states = self._map[STATES_AT : STATES_AT + self._slots]
-        records = [self._record(slot, state) for slot, state in enumerate(states) if state]
-        records.sort(key=lambda record: record.order)
+        found = (self._legible(slot, state) for slot, state in enumerate(states) if state)
+        records = sorted(filter(None, found), key=lambda record: record.order)
         sent, answered = CALLS.unpack_from(self._map, 0)
         loop = Loop(*LOOP.unpack_from(self._map, LOOP_AT))
         successful, failed, working_time = COUNTS.unpack_from(self._map, CALLS.size)
@@ -301,6 +309,19 @@ class JournalReader:
         return Account(
             sent, answered, successful, failed, working_time, loop, draining, tuple(records)
         )
+
+    def _legible(self, slot: int, state: int) -> Record | None:
+        try:
+            record = self._record(slot, state)
+        except ValueError:
+            return None
+        if state != ENDED_STATE:
+            return record if _is_time(record.started) else None
+        ended, kind, value_at, size = END.unpack_from(
+            self._map, SLOTS_AT + slot * SLOT_SIZE + END_AT
+        )
+        sound = kind < len(KINDS) and value_at + size <= SLOTS_AT
+        return record if sound and _is_time(record.started) and _is_time(ended) else None
 
     def _record(self, slot: int, state: int) -> Record:
         at = SLOTS_AT + slot * SLOT_SIZE
