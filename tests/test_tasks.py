@@ -305,6 +305,11 @@ def test_a_timeout_is_rounded_up_to_whole_seconds(given: float, kept: int) -> No
     assert charge.options(timeout=given).spec(7, cents=5).timeout == kept
 
 
+def test_the_pauses_between_repeats_grow_up_to_a_year() -> None:
+    assert Retry(max=4, backoff=0.3).intervals() == (1, 1, 2, 3)
+    assert Retry(max=1_000, backoff=0.01).intervals()[-1] == 31_536_000
+
+
 def test_meta_is_written_as_json() -> None:
     assert charge.options(meta={"owner": "ann"}).spec(7, cents=5).meta == b'{"owner": "ann"}'
 
@@ -312,13 +317,19 @@ def test_meta_is_written_as_json() -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"timeout": 0}, "timeout=0 cannot be used: it is a number of seconds over 0, or -1"),
+        ({"timeout": 0}, "timeout=0 cannot be used: it is a number of seconds over 0, "),
+        ({"timeout": 1e300}, "3,153,600,000 at most, or -1 for no limit"),
+        ({"result_ttl": 10**16}, "it is a number of seconds, 0 to 3,153,600,000"),
+        ({"retry": Retry(max=1_001, backoff=1)}, "with a backoff, max is 1,000 at most"),
         ({"timeout": math.nan}, "timeout=nan cannot be used"),
         ({"timeout": True}, "timeout=True cannot be used"),
         ({"timeout": "60"}, "timeout='60' cannot be used"),
-        ({"result_ttl": -2}, "result_ttl=-2 cannot be used: it is a number of seconds, 0 or more"),
+        (
+            {"result_ttl": -2},
+            "result_ttl=-2 cannot be used: it is a number of seconds, 0 to 3,153,600,000",
+        ),
         ({"failure_ttl": -2}, "failure_ttl=-2 cannot be used"),
-        ({"delay": -1}, "delay=-1 cannot be used: it is a number of seconds, 0 or more"),
+        ({"delay": -1}, "delay=-1 cannot be used: it is a number of seconds, 0 to 3,153,600,000"),
         ({"at": datetime(2026, 1, 1)}, "it is an aware datetime"),  # noqa: DTZ001 - the point
         ({"at": NOW, "delay": 5}, "delay and at exclude each other"),
         ({"job_id": "no/slash"}, "an id is 1 to 128 of letters, digits, '_' and '-'"),

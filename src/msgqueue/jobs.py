@@ -1,5 +1,6 @@
 """The frozen types that a job is described with on its way through msgqueue."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -7,6 +8,9 @@ from enum import StrEnum
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 T = TypeVar("T")
+
+LONGEST_PAUSE = 31_536_000  # seconds: a year
+MOST_DOUBLINGS = 60  # more overflow the smallest of pauses
 
 
 class JobStatus(StrEnum):
@@ -36,7 +40,7 @@ class Retry:
 
     Args:
         max: repeats after the first run; 3 means four runs at most.
-        backoff: seconds before the first repeat, doubled for each further one;
+        backoff: seconds before the first repeat, doubled for each further one, up to a year;
             0 repeats at once.
     """
 
@@ -47,7 +51,8 @@ class Retry:
         """Seconds before each repeat, rounded up, as rq's `retry_intervals` holds them."""
         if not self.backoff:
             return ()
-        return tuple(-int(-(self.backoff * 2**n) // 1) for n in range(self.max))
+        doublings = (min(n, MOST_DOUBLINGS) for n in range(self.max))
+        return tuple(math.ceil(min(self.backoff * 2**n, LONGEST_PAUSE)) for n in doublings)
 
 
 @dataclass(frozen=True, slots=True)

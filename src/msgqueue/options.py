@@ -13,6 +13,11 @@ from typing import Any, Final, TypedDict
 from msgqueue.errors import InvalidOption, UnknownQueue
 from msgqueue.jobs import JobOptions, Retry
 
+LONGEST: Final = 3_153_600_000
+"""Seconds, a hundred years, that a delay, a limit or a time to live may take."""
+MOST_PAUSES: Final = 1_000
+"""Repeats with a pause before each: all of them are written into the job."""
+
 ID: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 RQ_HABITS: Final[Mapping[str, str]] = MappingProxyType(
@@ -94,9 +99,9 @@ def _number(name: str, value: Any, cure: str) -> float:
 
 
 def _delay(name: str, value: Any) -> float:
-    cure = "it is a number of seconds, 0 or more"
+    cure = f"it is a number of seconds, 0 to {LONGEST:,}"
     seconds = _number(name, value, cure)
-    if seconds < 0:
+    if not 0 <= seconds <= LONGEST:
         raise InvalidOption(name, value, cure)
     return seconds
 
@@ -108,17 +113,17 @@ def _at(name: str, value: Any) -> datetime:
 
 
 def _timeout(name: str, value: Any) -> int:
-    cure = "it is a number of seconds over 0, or -1 for no limit"
+    cure = f"it is a number of seconds over 0, {LONGEST:,} at most, or -1 for no limit"
     seconds = _number(name, value, cure)
-    if seconds <= 0 and seconds != -1:
+    if not 0 < seconds <= LONGEST and seconds != -1:
         raise InvalidOption(name, value, cure)
     return math.ceil(seconds)
 
 
 def _ttl(name: str, value: Any) -> int:
-    cure = "it is a number of seconds, 0 or more, or -1 for ever"
+    cure = f"it is a number of seconds, 0 to {LONGEST:,}, or -1 for ever"
     seconds = _number(name, value, cure)
-    if seconds < 0 and seconds != -1:
+    if not 0 <= seconds <= LONGEST and seconds != -1:
         raise InvalidOption(name, value, cure)
     return math.ceil(seconds)
 
@@ -130,6 +135,8 @@ def _retry(name: str, value: Any) -> Retry:
         raise InvalidOption(name, value, "max is a whole number, 1 or more")
     if _number(name, value.backoff, "backoff is a number of seconds, 0 or more") < 0:
         raise InvalidOption(name, value, "backoff is a number of seconds, 0 or more")
+    if value.backoff and value.max > MOST_PAUSES:
+        raise InvalidOption(name, value, f"with a backoff, max is {MOST_PAUSES:,} at most")
     return value
 
 
