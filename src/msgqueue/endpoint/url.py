@@ -1,5 +1,6 @@
 """Reads where Redis is from a url, and never quotes its credentials."""
 
+import re
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
@@ -37,6 +38,7 @@ def from_url(url: str, password: str | None = None, told_as: str = "the Redis ur
     """
     scheme = _scheme(url, told_as)
     try:
+        _check_signs(url)
         read = _sentinel if scheme in _SENTINEL else _direct
         endpoint = read(scheme, url)
     except ValueError as error:  # the text of another's may quote a password
@@ -65,6 +67,13 @@ def _scheme(url: str, told_as: str) -> str:
     )
 
 
+def _check_signs(url: str) -> None:
+    """A sign that ends host and port, left in a password as it is, makes its beginning a host."""
+    where, *rest = re.split("[/?#]", url.partition("://")[2], maxsplit=1)
+    if where and rest and "@" in rest[0]:
+        raise _UnusableUrl("an @ comes after its first /, ? or #")
+
+
 def _direct(scheme: str, url: str) -> Endpoint:
     options: dict[str, Any] = parse_url(url)
     options.pop("connection_class", None)
@@ -77,7 +86,7 @@ def _direct(scheme: str, url: str) -> Endpoint:
 
 def tcp_address(scheme: str, options: dict[str, Any]) -> str:
     """`redis://host:port/db`."""
-    host = options.get("host", "localhost")
+    host = quote(options.get("host", "localhost"), safe=":")
     host = f"[{host}]" if ":" in host else host
     return f"{scheme}://{host}:{options.get('port', 6379)}/{options.get('db') or 0}"
 
