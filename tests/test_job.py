@@ -215,6 +215,20 @@ def test_a_job_that_waits_cannot_be_retried(both: Both) -> None:
             both(job, "retry")
 
 
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [("odd", DamagedJob), ("rate_limited", JobConflict), ("ready_to_enqueue", JobConflict)],
+)
+def test_a_status_of_somebody_elses_is_told_by_a_retry(
+    both: Both, client: redis.Redis, status: str, error: type[Exception]
+) -> None:
+    job = charge.enqueue(7, cents=5)
+    client.hset(f"rq:job:{job.id}", "status", status)
+
+    with pytest.raises(error):
+        both(job, "retry")
+
+
 def test_a_job_that_is_gone_is_told(both: Both, client: redis.Redis) -> None:
     job = charge.enqueue(7, cents=5)
     client.flushdb()

@@ -74,6 +74,11 @@ def test_a_secret_file_that_cannot_be_read_is_named() -> None:
     )
 
 
+def test_the_home_of_a_user_who_does_not_exist_is_named() -> None:
+    with pytest.raises(ConfigurationError, match="FILE='~nobody-of-this-name/keys' cannot be read"):
+        read(MSGQUEUE_API_KEYS_FILE="~nobody-of-this-name/keys")
+
+
 def test_an_empty_secret_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "keys").write_text("\n")
     with pytest.raises(ConfigurationError, match="is empty: write the secret into it, or unset"):

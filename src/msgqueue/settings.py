@@ -89,8 +89,8 @@ def _secret(environ: Mapping[str, str], name: str) -> str | None:
         raise ConfigurationError(f"{name} and {name}_FILE are both set: unset one of them")
     try:
         content = Path(file).expanduser().read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = _why_unreadable(error)
         raise ConfigurationError(
             f"{name}_FILE={file!r} cannot be read: {reason}."
             " Name a text file that this user may read"
@@ -100,6 +100,12 @@ def _secret(environ: Mapping[str, str], name: str) -> str | None:
             f"{name}_FILE={file!r} is empty: write the secret into it, or unset {name}_FILE"
         )
     return content
+
+
+def _why_unreadable(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or "it is no file"
+    return "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else str(error)
 
 
 def _api_keys(environ: Mapping[str, str]) -> tuple[str, ...]:

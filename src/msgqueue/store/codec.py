@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Literal
 
+from pydantic_core import from_json
+
 from msgqueue.errors import DamagedJob
 from msgqueue.jobs import JobError, JobInfo, JobSpec, JobStatus, StoredResult
 
@@ -17,6 +19,9 @@ Kind = Literal["ok", "failed", "stopped", "retried"]
 KINDS: Mapping[int, Kind] = {1: "ok", 2: "failed", 3: "stopped", 4: "retried", 5: "failed"}
 
 MOST_DIGITS = 10  # of a count; Python refuses to read more than some thousand
+LONGEST_TRACE = (
+    1 << 20
+)  # bytes of a failure's text; what somebody packed may be a thousand times it
 
 #: What a list shows of a job.
 INFO_FIELDS = (
@@ -155,8 +160,8 @@ def parse_meta(raw: bytes | None) -> dict[str, Any]:
     if not raw or raw[:1] != b"{":
         return {}
     try:
-        return dict(json.loads(raw))
-    except (ValueError, RecursionError):
+        return dict(from_json(raw, allow_inf_nan=False))
+    except ValueError:
         return {}
 
 
@@ -182,10 +187,18 @@ def stored_result(entry: Sequence[bytes]) -> StoredResult:
         return StoredResult(
             kind=KINDS[int(raw[b"type"])],
             value=base64.b64decode(raw.get(b"return_value", b"")),
-            traceback=text(zlib.decompress(base64.b64decode(trace))) if trace else "",
+            traceback=_unpack_trace(trace) if trace else "",
         )
     except (KeyError, zlib.error) as error:
         raise ValueError(f"no entry of a result stream: {error}") from error
+
+
+def _unpack_trace(trace: bytes) -> str:
+    unpacking = zlib.decompressobj()
+    told = unpacking.decompress(base64.b64decode(trace), LONGEST_TRACE)
+    if not (unpacking.eof or unpacking.unconsumed_tail):
+        raise zlib.error("its end is missing")
+    return text(told)
 
 
 def error_of(traceback: str) -> JobError:

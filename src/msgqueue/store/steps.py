@@ -479,17 +479,22 @@ def cancel(job_id: str, now_text: str) -> Step[Cancelled]:
                 return Cancelled(JobStatus.STARTED, stopping=True)
             case b"canceled":
                 return Cancelled(JobStatus.CANCELED)
-        return Cancelled(JobStatus(text(raw[1])))
+        return Cancelled(parse_status(job_id, raw[1]))
 
     return Step(script("cancel"), (), (job_id, now_text), decode)
 
 
 def requeue(job_id: str, now_text: str) -> Step[Requeued]:
-    """Runs a final job once more; one that is not final is left as it is."""
+    """Runs a final job once more; one that is not final is left as it is.
+
+    Raises, when its answer is read:
+        DamagedJob: it is left as it is, with a status that nobody writes.
+    """
 
     def decode(raw: list[bytes]) -> Requeued:
-        word = text(raw[0])
-        return Requeued(None if word == "missing" else JobStatus(text(raw[-1])), word == "queued")
+        if raw[0] == b"missing":
+            return Requeued(None, done=False)
+        return Requeued(parse_status(job_id, raw[-1]), raw[0] == b"queued")
 
     return Step(script("requeue"), (), (job_id, now_text), decode)
 

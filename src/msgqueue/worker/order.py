@@ -3,10 +3,11 @@
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from msgqueue.errors import ConfigurationError
 
+MOST_DIGITS: Final = 9  # of a weight on a command line; Python reads no number without end
 Turns = Literal["strict", "round_robin", "random"]
 
 
@@ -132,7 +133,7 @@ def parse(text: str, known: Sequence[str]) -> list[str] | dict[str, int]:
     weights = {}
     for name in names:
         queue, _, weight = name.rpartition(":")
-        if name not in known and queue and weight.isdecimal():
+        if name not in known and queue and weight.isdecimal() and len(weight) <= MOST_DIGITS:
             weights[queue] = int(weight)
     if not weights:
         return names

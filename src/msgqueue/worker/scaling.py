@@ -12,6 +12,7 @@ from msgqueue.errors import ConfigurationError
 
 WAIT_TARGET: Final = 1.0  # seconds that the oldest job may wait
 QUIET: Final = 30.0  # seconds for which children must not have been needed before they go
+MOST_CHARACTERS: Final = 20  # of a range on a command line; Python reads no number without end
 
 Processes = int | Sequence[int]  # a number, or the lowest and the highest
 
@@ -107,6 +108,7 @@ def parse(text: str) -> int | tuple[int, int]:
         ConfigurationError: it is neither.
     """
     low, dash, high = text.partition("-")
-    if low.isdecimal() and (high.isdecimal() or not dash):
+    short = len(text) <= MOST_CHARACTERS
+    if short and low.isdecimal() and (high.isdecimal() or not dash):
         return (int(low), int(high)) if dash else int(low)
     raise ConfigurationError(f"--processes {text}: give a number, 4, or a range, 2-8")
