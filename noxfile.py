@@ -1,5 +1,6 @@
 """The checks of this project, one session each: `nox -l` lists them."""
 
+import random
 from pathlib import Path
 
 import nox
@@ -60,6 +61,16 @@ def faults(session: nox.Session) -> None:
     """Every fault at its full size, and the table of what each came to."""
     _install(session, *TEST)
     session.run("python", "-m", "pytest", "tests/faults", "--faults", *session.posargs)
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Whatever comes from outside, damaged in ways not tried before; the seed repeats it."""
+    _install(session, *TEST)
+    seed = f"--hypothesis-seed={random.randrange(1 << 32)}"  # noqa: S311 - a choice, no secret
+    session.run(
+        "python", "-m", "pytest", "tests/fuzz", "--hypothesis-profile=fuzz", seed, *session.posargs
+    )
 
 
 @nox.session
