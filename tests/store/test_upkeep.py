@@ -110,7 +110,7 @@ def test_a_beat_renews_the_lease_and_the_worker(
     store.run(steps.enqueue([spec("a")]))
     [job] = child.claim()
     grow_old(client, job, 9)
-    assert child.beat(entry(job), current="a") == (False, frozenset(), frozenset())
+    assert child.beat(entry(job), current="a") == steps.Beaten(False, frozenset(), frozenset())
     score = client.zscore("rq:wip:default", f"a:{job.execution}")
     assert score is not None
     assert score > time.time() + 890

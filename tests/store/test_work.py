@@ -216,6 +216,44 @@ def test_a_cancelled_id_in_a_list_is_dropped(
     assert client.llen("rq:queue:default") == 0
 
 
+@pytest.mark.parametrize("entry_stays", [True, False])
+def test_a_run_that_rq_cancelled_leaves_one_result_where_its_worker_lets_it_end(
+    store: Store, client: redis.Redis, spec: Spec, child: Child, entry_stays: bool
+) -> None:
+    store.run(steps.enqueue([spec("a")]))
+    client.hset(f"rq:worker:{child.lane.worker}", "mq_lets_end", 1)
+    (job,) = child.claim()
+    client.hset("rq:job:a", "status", "canceled")  # as rq's own cancel does
+    client.zadd("rq:canceled:default", {"a": 1.0})
+    if not entry_stays:
+        client.zrem("rq:wip:default", entry(job).member)
+
+    said = child.beat(entry(job))
+    worked = child.work(ok(job))
+    settled = child.settle(outcomes=(ok(job),))
+
+    assert said.lost == said.canceled == {entry(job).member}
+    assert worked.refused == ()
+    assert settled.refused == (entry(job).member,)
+    assert client.xlen("rq:results:a") == 1
+    assert places(client, "a") == ["canceled"]
+    assert status(client, "a") == b"canceled"
+    assert client.ttl("rq:job:a") > 0
+
+
+def test_a_run_that_rq_cancelled_and_another_worker_took_over_is_refused(
+    store: Store, client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    store.run(steps.enqueue([spec("a")]))
+    client.hset(f"rq:worker:{child.lane.worker}", "mq_lets_end", 1)
+    (job,) = child.claim()
+    client.zrem("rq:wip:default", entry(job).member)
+    client.hset("rq:job:a", mapping={"status": "canceled", "mq_exec": "0123456789ab.1"})
+
+    assert child.work(ok(job)).refused == (entry(job).member,)
+    assert client.xlen("rq:results:a") == 0
+
+
 def test_nothing_is_claimed_while_rq_is_suspended(
     store: Store, client: redis.Redis, spec: Spec, child: Child
 ) -> None:

@@ -17,7 +17,7 @@ class Deployment:
     """A queue of plain rq, and workers started by rq's own command."""
 
     def __init__(self, url: str, notes: Path) -> None:
-        self.url, self._notes = url, notes
+        self.url, self.notes = url, notes
         self.redis = redis.Redis.from_url(url)
         self.queue = Queue("default", connection=self.redis)
         self._workers: list[subprocess.Popen[bytes]] = []
@@ -29,7 +29,7 @@ class Deployment:
         worker = subprocess.Popen(
             [*command, *flags, *queues],
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": path, "NOTES": str(self._notes)},
+            env={**os.environ, "PYTHONPATH": path, "NOTES": str(self.notes)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
@@ -45,7 +45,7 @@ class Deployment:
 
     def noted(self) -> list[str]:
         """The lines that `note` has written."""
-        return self._notes.read_text().splitlines() if self._notes.exists() else []
+        return self.notes.read_text().splitlines() if self.notes.exists() else []
 
     def job(self, job: Job) -> Job:
         """The job, read anew."""

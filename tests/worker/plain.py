@@ -39,6 +39,25 @@ def sleep(seconds: float, text: str = "") -> None:
     time.sleep(seconds)
 
 
+def note_to(notes: Path, text: str) -> None:
+    """Append a line to a test's file from the test itself."""
+    with notes.open("a") as file:
+        file.write(f"{text}\n")
+
+
+def wait_for(line: str) -> str:
+    """Wait until the test has written a line."""
+    note("waits")
+    while line not in Path(os.environ["NOTES"]).read_text().splitlines():
+        time.sleep(0.02)
+    return line
+
+
+def wait_and_fail(line: str) -> None:
+    wait_for(line)
+    raise ValueError(line)
+
+
 async def double(number: int) -> int:
     return 2 * number
 

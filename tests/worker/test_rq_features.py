@@ -179,6 +179,21 @@ def test_webhooks_are_sent_once_the_job_has_ended(rq: Deployment, listener: List
     assert "ValueError: oh" in listener.heard[2]["exc_info"]
 
 
+def test_a_failed_job_with_a_failure_ttl_of_0_is_deleted_at_once(rq: Deployment) -> None:
+    gone = rq.queue.enqueue(plain.fail, "oh", failure_ttl=0)
+    tired = rq.queue.enqueue(plain.again, 1, failure_ttl=0)
+    dead = rq.queue.enqueue(plain.die, failure_ttl=0)
+    needed = rq.queue.enqueue(plain.fail, "oh", failure_ttl=0)
+    waits = rq.queue.enqueue(plain.nothing, depends_on=needed)
+
+    rq.burst()
+
+    assert not rq.redis.exists(*(f"rq:job:{job.id}" for job in (gone, tired, dead)))
+    assert rq.redis.keys("rq:results:*") == [f"rq:results:{needed.id}".encode()]
+    assert rq.queue.failed_job_registry.get_job_ids() == [needed.id]
+    assert status(rq, waits) == "deferred"
+
+
 @pytest.mark.skipif(not hasattr(rq_package, "RateLimit"), reason="rq 2 has no rate limits")
 def test_jobs_of_a_rate_limit_give_way_to_one_another(rq: Deployment) -> None:
     limit = rq_package.RateLimit("shop", 1)

@@ -95,7 +95,8 @@ class Worker(NamedTuple):
     """What rq shows of a worker, and by which rules its jobs end.
 
     `max_deliveries`: for jobs that plain rq enqueued; None for the default. `result_ttl`: seconds,
-    for jobs that say nothing of it; None for the default.
+    for jobs that say nothing of it; None for the default. `lets_end`: whether a run that rq cancels
+    goes on to its end.
     """
 
     queues: tuple[str, ...]
@@ -107,13 +108,19 @@ class Worker(NamedTuple):
     birth: str
     max_deliveries: int | None = None
     result_ttl: int | None = None
+    lets_end: bool = False
 
     def fields(self) -> list[Arg]:
         """The hash's fields, flat."""
         shown: list[Arg] = ["queues", ",".join(self.queues)]
         for name in ("birth", "pid", "hostname", "ip_address", "version", "python_version"):
             shown += (name, getattr(self, name))
-        for name, rule in (("mq_max", self.max_deliveries), ("mq_result_ttl", self.result_ttl)):
+        rules = (
+            ("mq_max", self.max_deliveries),
+            ("mq_result_ttl", self.result_ttl),
+            ("mq_lets_end", 1 if self.lets_end else None),
+        )
+        for name, rule in rules:
             if rule is not None:
                 shown += (name, rule)
         return shown
@@ -175,6 +182,7 @@ class Beaten(NamedTuple):
     closed: bool  # it was declared dead: end it
     lost: frozenset[str]
     stop: frozenset[str]
+    canceled: frozenset[str] = frozenset()  # those of the lost that rq cancelled
 
 
 class Swept(NamedTuple):
@@ -397,8 +405,8 @@ def beat(beats: Sequence[Beat], now_text: str) -> Step[tuple[Beaten, ...]]:
 
 def _beaten(raw: list[Any]) -> tuple[Beaten, ...]:
     return tuple(
-        Beaten(bool(closed), frozenset(map(text, lost)), frozenset(map(text, stop)))
-        for closed, lost, stop in raw
+        Beaten(bool(closed), *(frozenset(map(text, members)) for members in lists))
+        for closed, *lists in raw
     )
 
 

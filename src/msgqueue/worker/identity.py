@@ -45,4 +45,5 @@ class Identity:
             self.birth,
             terms.max_deliveries,
             terms.result_ttl,
+            terms.lets_end,
         )

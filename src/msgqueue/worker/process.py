@@ -108,6 +108,11 @@ class ChildProcess:
         """What rq shows of it."""
         return self._identity.shown(self.pid, self._terms)
 
+    @property
+    def lets_end(self) -> bool:
+        """Whether a run that rq cancels goes on to its end."""
+        return self._terms.lets_end
+
     def account(self) -> Account:
         """What its journal says."""
         return self._reader.read()

@@ -98,6 +98,7 @@ class RqWorker(PerformingWorker):
             jobs=max_jobs,
             max_deliveries=1,
             result_ttl=self.default_result_ttl,
+            lets_end=True,
             rules=partial(RqRules, self),
         )
         plan = Plan(

@@ -3,7 +3,7 @@
 -- The supervisor keeps its children registered and what they hold leased.
 -- A child whose key is gone is registered again whole; one that was declared dead is left alone.
 -- Entries marked long get rq's execution keys, by which rq's own cancel and delete find them.
--- Answers a child: {closed, {lost member...}, {member to stop...}}.
+-- Answers a child: {closed, {lost member...}, {member to stop...}, {lost member that rq cancelled...}}.
 -- uses: clock, wip, workers
 redis.call('EXPIRE', MQ .. 'none', 1) -- first, so that full memory refuses none of what follows
 local now_text, time = ARGV[1], now()
@@ -19,11 +19,13 @@ local function show_execution(id, execution, worker)
   redis.call('EXPIRE', RQ .. 'executions:' .. id, SHOWN)
 end
 
--- 'ok', 'lost' (not ours, deleted or cancelled by rq) or 'stop'.
+-- 'ok', 'lost' (not ours, or deleted by rq), 'canceled' (by rq, which may have taken it from us) or 'stop'.
 local function refresh(queue, id, execution, long, worker)
-  if not owns(queue, id, execution) then return 'lost' end
+  local f = redis.call('HMGET', RQ .. 'job:' .. id, 'status', 'mq_stop', 'mq_exec')
+  local canceled = f[1] == 'canceled' and f[3] == execution
+  if not owns(queue, id, execution) then return canceled and 'canceled' or 'lost' end
   redis.call('ZADD', RQ .. 'wip:' .. queue, 'XX', score(time + LEASE), member(id, execution))
-  local f = redis.call('HMGET', RQ .. 'job:' .. id, 'status', 'mq_stop')
+  if canceled then return 'canceled' end
   if not f[1] or f[1] == 'canceled' then return 'lost' end
   if long then show_execution(id, execution, worker) end
   return f[2] == execution and 'stop' or 'ok'
@@ -42,7 +44,7 @@ while at <= #ARGV do
   local key = RQ .. 'worker:' .. worker
   local state = redis.call('HMGET', key, 'mq_lane', 'death', 'current_job')
   local closed = state[2] or (state[1] and state[1] ~= lane)
-  local said = {closed and 1 or 0, {}, {}}
+  local said = {closed and 1 or 0, {}, {}, {}}
   if not closed then
     if not state[1] then enter(key, lane, ARGV[at + 2], now_text, {unpack(ARGV, at + 9, at + 8 + fields)}) end
     redis.call('HSET', key, 'last_heartbeat', now_text, 'state', ARGV[at + 3],
@@ -56,9 +58,12 @@ while at <= #ARGV do
   for entry = at + 1, at + entries * 4, 4 do
     local queue, id, execution, long = ARGV[entry], ARGV[entry + 1], ARGV[entry + 2], ARGV[entry + 3] == '1'
     local ok, verdict = pcall(refresh, queue, id, execution, long, worker)
-    if ok and verdict == 'lost' then table.insert(said[2], member(id, execution)) end
+    local canceled = ok and verdict == 'canceled'
+    local lost = canceled or (ok and verdict == 'lost')
+    if lost then table.insert(said[2], member(id, execution)) end
     if ok and verdict == 'stop' then table.insert(said[3], member(id, execution)) end
-    if ok and verdict ~= 'lost' and long then
+    if canceled then table.insert(said[4], member(id, execution)) end
+    if ok and not lost and long then
       redis.call('SADD', key .. ':executions', member(id, execution))
       redis.call('EXPIRE', key .. ':executions', WORKER_TTL)
     end

@@ -103,7 +103,8 @@ if #runs > 0 then
       if not ok then set_aside(run.queue, run.id, run.execution, said) end
     else
       forget(run.queue, run.id, run.execution, true)
-      refuse(run.member)
+      local ok, ended = pcall(end_canceled, run, run.how, run.value)
+      if not ok or not ended then refuse(run.member) end
     end
   end
   visit_ended(now_text)

@@ -56,6 +56,20 @@ local function add_result(run, ttl, kind, field, value)
   if (type(restored) ~= 'table' or restored.err) and ttl > 0 then redis.call('EXPIRE', key, ttl) end
 end
 
+-- A run that rq cancelled, under a worker that lets it end: its result is kept, and the job stays
+-- cancelled. The hash's execution is the fence, for rq may have taken its entry out of rq:wip. Whether it was so.
+local function end_canceled(run, kind, value)
+  local f = redis.call('HMGET', run.key, 'status', 'mq_exec', 'failure_ttl')
+  if f[1] ~= 'canceled' or f[2] ~= run.execution then return false end
+  if not redis.call('HGET', RQ .. 'worker:' .. run.worker, 'mq_lets_end') then return false end
+  local ttl = failure_ttl(f[3])
+  redis.call('HSET', run.key, 'mq_exec', '', 'started_at', run.started_text, 'ended_at', run.ended_text)
+  if kind == 'ok' or kind == 'repeat' then add_result(run, ttl, 1, 'return_value', value)
+  elseif kind == 'error' then add_result(run, ttl, 2, 'exc_string', value) end
+  expire(run.key, ttl)
+  return true
+end
+
 -- Dependents are looked at when the hash says how it ended; a hash that would go stays until then.
 local function mark_dependents(run, ttl)
   local waiting = run.key .. ':dependents'
@@ -74,15 +88,22 @@ local function keep(registry, run, ttl)
   put_later(RQ .. registry .. run.queue, ttl < 0 and '+inf' or until_when[ttl], run.id)
 end
 
+-- A copy of the enqueue of a job that is soon gone may come late, and finds its id.
+local function leave_trace(run, job)
+  redis.call('SET', MQ .. 'done:' .. run.id, job.created_at, 'EX', FLOOR)
+end
+
+-- Deletes a job that has ended.
+local function vanish(run)
+  redis.call('DEL', run.key, RQ .. 'job::' .. run.id .. ':dependencies', RQ .. 'results:' .. run.id)
+end
+
 -- value: false where no result is to be kept
 local function succeed(run, job, value)
   local ttl = tonumber(job.result_ttl or '') or DEFAULT_RESULT_TTL
   local dependents = mark_dependents(run, ttl)
-  if ttl >= 0 and ttl < FLOOR then redis.call('SET', MQ .. 'done:' .. run.id, job.created_at, 'EX', FLOOR) end
-  if ttl == 0 and not dependents then
-    redis.call('DEL', run.key, RQ .. 'job::' .. run.id .. ':dependencies', RQ .. 'results:' .. run.id)
-    return
-  end
+  if ttl >= 0 and ttl < FLOOR then leave_trace(run, job) end
+  if ttl == 0 and not dependents then return vanish(run) end
   if job.deaths then redis.call('HDEL', run.key, 'mq_deaths') end
   if value then
     redis.call('HSET', run.key, 'status', 'finished', 'started_at', run.started_text, 'ended_at', run.ended_text)
@@ -94,8 +115,18 @@ local function succeed(run, job, value)
   keep('finished:', run, ttl == 0 and FLOOR or ttl)
 end
 
+-- rq's rule for its own jobs: kept for 0 seconds is not kept. Ours can be seen for a while.
+local function is_unwanted(run, job)
+  return tonumber(job.failure_ttl or '') == 0 and not redis.call('HGET', run.key, 'mq_task')
+    and redis.call('EXISTS', run.key .. ':dependents') == 0
+end
+
 local function fail(run, job, kind, status, field, value)
   local ttl = failure_ttl(job.failure_ttl)
+  if is_unwanted(run, job) then
+    leave_trace(run, job)
+    return vanish(run)
+  end
   redis.call('HDEL', run.key, 'mq_deaths')
   redis.call('HSET', run.key, 'status', status, 'ended_at', run.ended_text)
   if run.started_text ~= '' then redis.call('HSET', run.key, 'started_at', run.started_text) end
@@ -192,6 +223,7 @@ local function record(run, kind, value)
   local job = plain and glance(run.key) or look(run.key)
   local answer = ''
   if is_gone(job) then
+    end_canceled(run, kind, value)
     answer = 'gone'
   elseif plain then
     succeed(run, job, kind == 'ok' and value)
@@ -210,7 +242,7 @@ end
 local function report(run, kind, value)
   if owns(run.queue, run.id, run.execution) then return record(run, kind, value) end
   forget(run.queue, run.id, run.execution, true)
-  return 'lost'
+  return end_canceled(run, kind, value) and 'gone' or 'lost'
 end
 
 -- The process died under a job that had begun, or may have. Answers 'requeued', 'failed',
