@@ -86,6 +86,18 @@ async def nap(seconds: float, text: str = "") -> float:
 
 
 @queue.task
+async def nap_telling(seconds: float, name: str) -> float:
+    """Note the attempt that this run is: errors, and deaths that were counted, come before it."""
+    job = current_job()
+    assert job is not None
+    await job.refresh_async()
+    assert job.info is not None
+    note(f"{name}: attempt {job.info.attempt}")
+    await asyncio.sleep(seconds)
+    return seconds
+
+
+@queue.task
 async def meet(key: str, count: int) -> None:
     """End when so many run at once."""
     client = queue.source.client()
@@ -212,6 +224,31 @@ async def hold_the_loop_for_long() -> None:
 def hold_the_interpreter() -> int:
     note("holds")
     return sum(range(10**12))
+
+
+@queue.task
+async def die_async(how: str) -> None:
+    die.function(how)
+
+
+@queue.task
+def power() -> int:
+    note("holds")
+    return int(pow(7, 10**9))
+
+
+@queue.task
+async def power_async() -> int:
+    note("holds")
+    return int(pow(7, 10**9))
+
+
+@queue.task
+def sleep_in_c() -> None:
+    """Sleep in C with the interpreter held, deaf to every signal that a process can refuse."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    note("holds")
+    ctypes.PyDLL(None).sleep(60)
 
 
 @queue.task

@@ -80,6 +80,11 @@ class Counter:
         return self.start + number
 
 
+def power() -> int:
+    note("holds")
+    return int(pow(7, 10**9))
+
+
 def die() -> None:
     os._exit(7)
 

@@ -40,6 +40,37 @@ def test_a_job_that_may_not_run_twice_fails_with_how_its_process_died(
     assert crew.enqueue("add", 1, 1).result(timeout=5) == 2
 
 
+def test_a_process_that_dies_counts_a_death_for_each_coroutine_that_ran_and_for_no_other(
+    crew: Crew, eventually: Eventually
+) -> None:
+    crew.start(processes=1, concurrency=4)
+    beside = [crew.enqueue("nap_telling", 1.0, f"beside {n}") for n in range(3)]
+    eventually(lambda: len(crew.noted()) == 3)
+    killer = crew.enqueue("die_async", "segfault", max_deliveries=1)
+    behind = [crew.enqueue("nap_telling", 0.0, f"behind {n}") for n in range(3)]
+
+    with pytest.raises(JobFailed, match="WorkerDied: the process was killed by SIGSEGV"):
+        killer.result(timeout=10)
+    for job in (*beside, *behind):
+        job.result(timeout=10)
+
+    told = [f"beside {n}: attempt {attempt}" for n in range(3) for attempt in (1, 2)]
+    assert sorted(crew.noted()) == sorted([*told, *(f"behind {n}: attempt 1" for n in range(3))])
+
+
+def test_a_coroutine_fails_that_was_beside_as_many_deaths_as_it_may_be_delivered(
+    crew: Crew, eventually: Eventually
+) -> None:
+    crew.start(processes=1)
+    beside = crew.enqueue("nap_telling", 60.0, "beside", max_deliveries=2)
+    for attempt in (1, 2):
+        eventually(lambda attempt=attempt: crew.noted()[-1:] == [f"beside: attempt {attempt}"])
+        crew.enqueue("die_async", "exit", max_deliveries=1)
+
+    with pytest.raises(JobFailed, match="WorkerDied: the process was ended with exit"):
+        beside.result(timeout=10)
+
+
 def test_promise_4_killing_a_child_repeats_only_the_job_that_ran(
     crew: Crew, eventually: Eventually
 ) -> None:

@@ -130,17 +130,31 @@ def test_a_coroutine_that_ignores_its_stop_costs_the_child_but_not_its_neighbour
     crew: Crew, eventually: Eventually
 ) -> None:
     crew.start(processes=1)
-    neighbour = crew.enqueue("nap", 2.0, "napping")
+    neighbour = crew.enqueue("nap_telling", 2.0, "neighbour", max_deliveries=1)
     stubborn = crew.enqueue("stubborn_nap")
-    eventually(lambda: crew.noted()[:2] == ["napping", "stubborn"])
+    eventually(lambda: sorted(crew.noted()) == ["neighbour: attempt 1", "stubborn"])
 
     stubborn.cancel()
 
     eventually(lambda: stubborn.refresh().status is JobStatus.STOPPED, 2.0)
     assert neighbour.result(timeout=10) == 2.0
-    info = neighbour.refresh().info
-    assert info is not None
-    assert info.attempt == 1
+    assert crew.noted().count("neighbour: attempt 1") == 2
+    assert len(crew.noted()) == 3
+
+
+def test_a_coroutine_that_holds_the_loop_past_its_limit_costs_the_child_but_not_its_neighbours(
+    crew: Crew, eventually: Eventually
+) -> None:
+    crew.start(processes=1)
+    neighbour = crew.enqueue("nap_telling", 3.0, "neighbour", max_deliveries=1)
+    eventually(lambda: crew.noted() == ["neighbour: attempt 1"])
+
+    holder = crew.enqueue("hold_the_loop")
+
+    with pytest.raises(JobFailed, match="JobTimeout"):
+        holder.result(timeout=10)
+    assert neighbour.result(timeout=10) == 3.0
+    assert crew.noted() == ["neighbour: attempt 1"] * 2
 
 
 def test_what_waits_behind_a_long_job_goes_to_another_child(

@@ -1,6 +1,7 @@
 """What rq-dashboard shows and does, where its own views fail, count wrong or lose jobs."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from operator import attrgetter
 from typing import Any
 
@@ -148,9 +149,7 @@ def _current_job(queue: TaskQueue, job_id: str) -> Any:
 
 
 def _changing(queue: TaskQueue, reader: Reader) -> dict[str, View]:
-    def delete(job_id: str) -> None:
-        if queue.store.run(steps.delete(job_id)) == "refused":
-            raise JobConflict(job_id, "delete", JobStatus.STARTED)
+    delete = partial(_delete, queue)
 
     def delete_job_view(job_id: str) -> Any:
         delete(job_id)
@@ -179,6 +178,15 @@ def _changing(queue: TaskQueue, reader: Reader) -> dict[str, View]:
         "empty_queue": empty_queue,
         "compact_queue": compact_queue,
     }
+
+
+def _delete(queue: TaskQueue, job_id: str) -> None:
+    """Delete a job; one that runs is stopped first."""
+    if queue.store.run(steps.delete(job_id)) != "refused":
+        return
+    queue.cancel(job_id)
+    if queue.store.run(steps.delete(job_id)) == "refused":
+        raise JobConflict(job_id, "delete", JobStatus.STARTED)
 
 
 def _each(action: Callable[[str], Any], job_ids: list[str]) -> int:
