@@ -3,10 +3,12 @@
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.faults.figures import Figures
 from tests.faults.ledger import Verdict
+from tests.faults.servers import Server
 from tests.faults.trial import Trial
 
 FIGURES = pytest.StashKey[Figures]()
@@ -14,6 +16,7 @@ SEED = pytest.StashKey[int]()
 
 Judge = Callable[..., Verdict]
 Trials = Callable[..., Trial]
+OwnRedis = Callable[..., Server]
 
 
 def pytest_terminal_summary(
@@ -45,8 +48,22 @@ def whole(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture
-def trials(choice: random.Random, tmp_path: Path) -> Iterator[Trials]:
-    """`trials(url)` begins a trial on a Redis of the test's own."""
+def own_redis(short_path: Path) -> Iterator[OwnRedis]:
+    """`own_redis(*options)` starts a Redis of the test's own, as `Server` does."""
+    started: list[Server] = []
+
+    def start(*options: str, **how: Any) -> Server:
+        started.append(Server(short_path / f"redis-{len(started)}", *options, **how))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.end()
+
+
+@pytest.fixture
+def trials(choice: random.Random, tmp_path: Path, own_redis: OwnRedis) -> Iterator[Trials]:
+    """`trials(url)` begins a trial on a Redis of the test's own, which outlives it."""
     begun: list[Trial] = []
 
     def begin(url: str, producers_url: str | None = None) -> Trial:

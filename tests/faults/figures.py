@@ -7,7 +7,7 @@ from tests.faults.ledger import Verdict
 
 HEAD = (
     "fault", "strikes", "attempted", "acknowledged", "ok", "lost", "unexpected", "duplicated",
-    "recovered", "within s",
+    "recovered", "within s", "forgotten",
 )  # fmt: skip
 
 
@@ -37,4 +37,5 @@ def _cells(fault: str, strikes: int, verdict: Verdict) -> tuple[str, ...]:
         strikes, verdict.attempted, verdict.acknowledged, verdict.ok, len(verdict.lost),
         len(verdict.unexpected), len(verdict.duplicated), verdict.recovered,
     )  # fmt: skip
-    return fault, *map(str, counts), f"{verdict.within:.1f}" if verdict.within else "-"
+    within = f"{verdict.within:.1f}" if verdict.within else "-"
+    return fault, *map(str, counts), within, str(len(verdict.forgotten) or "-")

@@ -1,7 +1,7 @@
 """What producers were told, what ran, and what was struck, kept in files outside Redis.
 
 The verdict has the words of Jepsen's queue checker: attempted, acknowledged, ok, lost,
-unexpected, duplicated, recovered.
+unexpected, duplicated, recovered; and "forgotten" for what Redis itself does not promise to keep.
 """
 
 import time
@@ -13,12 +13,17 @@ from typing import Final
 
 from tests.faults.lines import Lines, append
 
+from msgqueue.worker.exchange import BEGIN_WITHIN
+
 #: Seconds before the death of a process and its supervisor within which an end may be unreported:
 #: 50 ms of promise, the job that runs then, and what a loaded machine adds.
 REPORT_WITHIN: Final = 0.25
 
 #: The same before the death of a process alone: until the end is in its journal.
 NOTE_WITHIN: Final = 0.02
+
+#: Seconds from an answer of Redis until its producer has written it down.
+TOLD_WITHIN: Final = 0.5
 
 
 @dataclass(slots=True)
@@ -39,6 +44,26 @@ class Strike:
     pids: frozenset[int]
 
 
+@dataclass(frozen=True, slots=True)
+class Lapse:
+    """What Redis took in from `since` to `until` it does not promise to keep.
+
+    A claim of that while binds nobody: its jobs may begin for some seconds more, and run again.
+    """
+
+    since: float
+    until: float
+
+    def covers(self, moment: float) -> bool:
+        """Whether what was acknowledged then may be forgotten."""
+        return self.since <= moment <= self.until + TOLD_WITHIN
+
+    def excuses(self, run: Run) -> bool:
+        """Whether its claim or its report may be forgotten."""
+        begun_in_time = run.began <= self.until + BEGIN_WITHIN
+        return begun_in_time and (run.ended is None or run.ended >= self.since)
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What came of a trial.
@@ -48,6 +73,7 @@ class Verdict:
         acknowledged: those whose `enqueue` returned.
         ok: the acknowledged ones that ran to their end.
         lost: the acknowledged ones that did not.
+        forgotten: those that did not, and that Redis does not promise to have kept.
         unexpected: what ran and was never attempted.
         duplicated: those that began more than once.
         unexcused: those among them that nothing had struck.
@@ -62,6 +88,7 @@ class Verdict:
     unexpected: tuple[str, ...] = ()
     duplicated: tuple[str, ...] = ()
     unexcused: tuple[str, ...] = ()
+    forgotten: tuple[str, ...] = ()
     recovered: int = 0
     within: float = 0.0
 
@@ -85,9 +112,10 @@ class Books:
 
     folder: Path
     attempted: set[str] = field(default_factory=set)
-    acknowledged: set[str] = field(default_factory=set)
+    acknowledged: dict[str, float] = field(default_factory=dict)  # and when, by monotonic clock
     runs: dict[str, list[Run]] = field(default_factory=dict)
     strikes: list[Strike] = field(default_factory=list)
+    lapses: list[Lapse] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._producers = Lines(self.folder / "producers")
@@ -106,21 +134,28 @@ class Books:
 
     def attempt(self, key: str) -> None:
         """A producer is about to enqueue this."""
-        append(self._producers.path, "attempt", key)
+        append(self._producers.path, "attempt", key, time.monotonic())
 
     def acknowledge(self, keys: Iterable[str]) -> None:
         """`enqueue` has returned for these."""
         for key in keys:
-            append(self._producers.path, "acknowledge", key)
+            append(self._producers.path, "acknowledge", key, time.monotonic())
 
     def strike(self, kind: str, pids: Iterable[int] = ()) -> None:
         """Something was done to these processes just now."""
         self.strikes.append(Strike(kind, time.monotonic(), frozenset(pids)))
 
+    def lapse(self, since: float) -> None:
+        """Redis need not have kept what it took in from then, by the monotonic clock, until now."""
+        self.lapses.append(Lapse(since, time.monotonic()))
+
     def read(self) -> None:
         """Read on."""
-        for word, key in self._producers.fresh():
-            (self.attempted if word == "attempt" else self.acknowledged).add(key)
+        for word, key, told_at in self._producers.fresh():
+            if word == "attempt":
+                self.attempted.add(key)
+            else:
+                self.acknowledged[key] = float(told_at)
         for word, key, pid, at in self._runs.fresh():
             runs = self.runs.setdefault(key, [])
             if word == "begin":
@@ -136,8 +171,8 @@ class Books:
 
     @property
     def open(self) -> set[str]:
-        """What was acknowledged and has not run to its end."""
-        return {key for key in self.acknowledged if not self.ended(key)}
+        """What was acknowledged, is not forgotten, and has not run to its end."""
+        return {key for key in self.acknowledged if not self.ended(key) and not self._lapsed(key)}
 
     def verdict(self) -> Verdict:
         """What came of it until here."""
@@ -148,8 +183,9 @@ class Books:
         return Verdict(
             attempted=len(self.attempted),
             acknowledged=len(self.acknowledged),
-            ok=len(self.acknowledged & ended),
-            lost=tuple(sorted(self.acknowledged - ended)),
+            ok=len(self.acknowledged.keys() & ended),
+            lost=tuple(sorted(self.open)),
+            forgotten=tuple(sorted(self.acknowledged.keys() - ended - self.open)),
             unexpected=tuple(sorted(self.runs.keys() - self.attempted)),
             duplicated=tuple(sorted(repeats)),
             unexcused=tuple(
@@ -159,10 +195,14 @@ class Books:
             within=max(waits, default=0.0),
         )
 
+    def _lapsed(self, key: str) -> bool:
+        return any(lapse.covers(self.acknowledged[key]) for lapse in self.lapses)
+
     def _excused(self, runs: list[Run]) -> bool:
-        """Whether each run but the last was struck before the next began."""
+        """Whether each run but the last was struck before the next began, or forgotten by Redis."""
         return all(
-            (strike := self._struck(run)) is not None and strike.at <= after.began + 0.05
+            any(lapse.excuses(run) for lapse in self.lapses)
+            or ((strike := self._struck(run)) is not None and strike.at <= after.began + 0.05)
             for run, after in pairwise(runs)
         )
 

@@ -2,6 +2,7 @@
 
 import os
 import random
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from tests.faults.ledger import Books
 from msgqueue import JobSpec
 from msgqueue.connection import Source
 from msgqueue.errors import QueueFull, RedisUnavailable
+
+REFUSED_FOR = 0.05  # seconds until it tries the next one
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Order:
         naps: the share of coroutines among them.
         delayed: the share of jobs that are due within a second.
         together: how many jobs one call may enqueue.
+        pause: seconds between two calls.
     """
 
     name: str
@@ -35,6 +39,7 @@ class Order:
     naps: float = 0.25
     delayed: float = 0.1
     together: int = 20
+    pause: float = 0.0
 
     def calls(self) -> Iterator[list[JobSpec]]:
         """The jobs, as many together as one call enqueues."""
@@ -63,6 +68,8 @@ def produce(url: str, folder: Path, order: Order) -> None:
             try:
                 done = app.queue.enqueue_many(specs)
             except (RedisUnavailable, QueueFull):
-                continue
-            books.acknowledge(job.id for job in done)
+                time.sleep(REFUSED_FOR)
+            else:
+                books.acknowledge(job.id for job in done)
+            time.sleep(order.pause)
     os._exit(0)

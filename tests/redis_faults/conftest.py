@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from tests.redis_faults.servers import Server, durable
+from tests.faults.servers import ALWAYS, Server
 from tests.worker import app
 from tests.worker.crew import Crew
 
@@ -20,13 +20,13 @@ def servers() -> Iterator[list[Server]]:
     started: list[Server] = []
     yield started
     for server in started:
-        server.kill()
+        server.end()
 
 
 @pytest.fixture
 def server(servers: list[Server], short_path: Path) -> Server:
     """One that forgets nothing."""
-    servers.append(durable(short_path / "server"))
+    servers.append(Server(short_path / "server", *ALWAYS))
     return servers[-1]
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import redis
 from rq import Worker
+from tests.faults.servers import Server
 from tests.redis_faults.conftest import CrewAt
-from tests.redis_faults.servers import LossyWay, Server
+from tests.redis_faults.lossy import LossyWay
 from tests.worker.crew import Crew, Process
 
 from msgqueue import Job, JobFailed, JobStatus, QueueFull
@@ -54,7 +55,7 @@ def test_a_redis_that_is_killed_and_restarted(
 ) -> None:
     work = Work(crew_at(server.url), eventually, 4)
 
-    server.kill()
+    server.end()
     time.sleep(5)
     server.start()
 
@@ -67,7 +68,7 @@ def test_a_redis_that_is_away_for_longer_than_a_worker_is_known(
 ) -> None:
     work = Work(crew_at(server.url), eventually, 5)
 
-    server.kill()
+    server.end()
     time.sleep(65)
     server.start()
 
@@ -181,7 +182,7 @@ def test_a_redis_that_comes_back_empty(
     crew.enqueue("sleep", 60.0, "forgotten")
     eventually(lambda: crew.noted() == ["forgotten"])
 
-    server.kill()
+    server.end()
     server.start()
 
     assert crew.enqueue("add", 1, 2).result(timeout=15) == 3
@@ -192,7 +193,7 @@ def test_a_redis_that_comes_back_empty(
 @pytest.mark.slow
 def test_a_worker_that_starts_before_its_redis(server: Server, crew_at: CrewAt) -> None:
     crew = crew_at(server.url)
-    server.kill()
+    server.end()
     supervisor = crew.start(processes=1)
     time.sleep(5)
     server.start()
@@ -210,7 +211,7 @@ def test_a_worker_that_is_told_to_end_while_redis_is_away(
     job = crew.enqueue("sleep", 2.0, "began")
     eventually(lambda: crew.noted() == ["began"])
 
-    server.kill()
+    server.end()
     supervisor.signal(signal.SIGTERM)
     supervisor.wait(15)
     server.start()
@@ -223,7 +224,7 @@ def test_a_worker_that_is_told_to_end_while_redis_is_away(
 @pytest.fixture
 def sentinel(server: Server, servers: list[Server]) -> tuple[Server, Server, str]:
     """A primary, its replica, and the url by which a Sentinel leads to the one that is primary."""
-    folder = server._folder.parent
+    folder = server.folder.parent
     replica = Server(
         folder / "replica", "--replicaof", "127.0.0.1", str(server.port),
         "--repl-diskless-sync-delay", "0", "--save", "",
@@ -258,7 +259,7 @@ def test_a_primary_that_dies_and_is_replaced_through_sentinel(
     work = Work(crew_at(url), eventually, 4)
     primary.client().wait(1, 2000)
 
-    primary.kill()
+    primary.end()
     eventually(lambda: role(replica) == "master", 15.0)
 
     work.end_well()

@@ -1,77 +1,11 @@
-"""Redis servers of a test's own on loopback, and a way in between that loses replies."""
+"""A way between clients and a server that loses replies."""
 
-import os
 import random
 import select
-import signal
 import socket
-import subprocess
 import threading
-import time
-from pathlib import Path
 
-import redis
-
-from msgqueue.embedded import binary
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
-
-
-class Server:
-    """One Redis, Valkey or Sentinel; with the append-only file it comes back with its data."""
-
-    def __init__(self, folder: Path, *options: str) -> None:
-        self.port = free_port()
-        self._folder, self._options = folder, options
-        self._process: subprocess.Popen[bytes] | None = None
-        folder.mkdir()
-        self.start()
-
-    @property
-    def url(self) -> str:
-        """Where it is."""
-        return f"redis://127.0.0.1:{self.port}/0"
-
-    def client(self) -> redis.Redis:
-        """A client of its own."""
-        return redis.Redis(port=self.port, decode_responses=True)
-
-    def start(self) -> None:
-        """Start it, and wait until it answers."""
-        command = [binary.find(None), *self._options, "--port", str(self.port)]
-        self._process = subprocess.Popen(
-            [*command, "--bind", "127.0.0.1"], cwd=self._folder, stdout=subprocess.DEVNULL
-        )
-        until = time.monotonic() + 10
-        while True:
-            try:
-                if self.client().ping():
-                    return
-            except redis.ConnectionError:
-                if time.monotonic() > until:
-                    raise
-                time.sleep(0.02)
-
-    def kill(self) -> None:
-        """End it as a crash does."""
-        self.signal(signal.SIGKILL)
-        if self._process is not None:
-            self._process.wait()
-
-    def signal(self, number: signal.Signals) -> None:
-        """Send it a signal."""
-        if self._process is not None and self._process.poll() is None:
-            os.kill(self._process.pid, number)
-
-
-def durable(folder: Path) -> Server:
-    """One that forgets nothing when it is killed."""
-    return Server(folder, "--appendonly", "yes", "--appendfsync", "always", "--save", "")
+from tests.faults.servers import Server
 
 
 class LossyWay:
