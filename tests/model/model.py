@@ -205,7 +205,7 @@ class Model:
 
     def delete(self, args: Reader) -> str:
         """A job goes, unless it runs."""
-        name = args.one()
+        name, _text = args.take(2)
         job = self.jobs.get(name)
         if job is None:
             return "missing"

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 import pytest
 import redis
 from tests.store.conftest import Child, Spec, died, entry, error, now_text, ok, places, status
-from tests.store.test_upkeep import grow_old, lead_for, rq_dependent, sweep
+from tests.store.test_dependents import rq_dependent
+from tests.store.test_upkeep import grow_old, lead_for, sweep
 
 from msgqueue.errors import QueueFull
 from msgqueue.store import steps

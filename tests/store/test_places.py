@@ -102,7 +102,7 @@ def test_a_job_is_deleted_with_all_that_belongs_to_it(
 ) -> None:
     store.run(steps.enqueue([spec("a")]))
     child.work(ok(child.claim()[0]))
-    assert store.run(steps.delete("a")) == "deleted"
+    assert store.run(steps.delete("a", now_text())) == "deleted"
     assert [key for key in client.keys("rq:*") if b":a" in key] == []
 
 
@@ -111,7 +111,7 @@ def test_a_running_job_is_not_deleted(
 ) -> None:
     store.run(steps.enqueue([spec("a")]))
     child.claim()
-    assert store.run(steps.delete("a")) == "refused"
+    assert store.run(steps.delete("a", now_text())) == "refused"
     assert status(client, "a") == b"started"
 
 

@@ -41,7 +41,7 @@ def test_a_late_copy_of_an_enqueue_does_not_bring_a_deleted_job_back(
 ) -> None:
     made = spec("a")
     store.run(steps.enqueue([made]))
-    store.run(steps.delete("a"))
+    store.run(steps.delete("a", now_text()))
 
     store.run(steps.enqueue([made]))
 

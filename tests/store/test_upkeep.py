@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable
 
 import redis
-from rq import Queue, Worker
+from rq import Worker
 from rq.job import Job
 from rq.serializers import JSONSerializer
-from tests.store.conftest import Child, Spec, entry, error, now_text, ok, places, status
+from tests.store.conftest import Child, Spec, entry, now_text, ok, places, status
 
 from msgqueue.jobs import Claimed
 from msgqueue.store import steps
@@ -199,77 +199,6 @@ def test_a_due_id_is_left_for_a_while_if_its_hash_is_not_there_yet(
     client.zadd("rq:scheduled:default", {"soon": time.time() - 5, "never": time.time() - 100})
     store.run(steps.promote(["default"], "me", now_text()))
     assert client.zrange("rq:scheduled:default", 0, -1) == [b"soon"]
-
-
-def rq_dependent(client: redis.Redis, parent: str, **how: object) -> str:
-    queue = Queue(connection=client, serializer=JSONSerializer)
-    job = Job.fetch(parent, connection=client, serializer=JSONSerializer)
-    return queue.enqueue("operator.add", 1, 2, depends_on=how.get("on", job)).id
-
-
-def test_a_dependent_of_our_job_is_queued_when_it_has_finished(
-    store: Store, client: redis.Redis, spec: Spec, child: Child
-) -> None:
-    store.run(steps.enqueue([spec("a")]))
-    dependent = rq_dependent(client, "a")
-    assert places(client, dependent) == ["deferred"]
-    child.work(ok(child.claim()[0]), claim=0)
-    assert places(client, dependent) == ["queue"]
-    assert not client.exists("msgqueue:handover")
-
-
-def test_dependents_are_claimed_by_the_call_that_reports_their_parent(
-    store: Store, client: redis.Redis, spec: Spec, child: Child
-) -> None:
-    store.run(steps.enqueue([spec("a")]))
-    dependent = rq_dependent(client, "a")
-    assert [job.id for job in child.work(ok(child.claim()[0])).claimed] == [dependent]
-
-
-def test_a_crowd_of_dependents_is_queued_a_hundred_a_call(
-    store: Store, client: redis.Redis, spec: Spec, child: Child
-) -> None:
-    store.run(steps.enqueue([spec("a")]))
-    crowd = [rq_dependent(client, "a") for _ in range(150)]
-    child.work(ok(child.claim()[0]), claim=0)
-    assert client.llen("rq:queue:default") == 100
-    assert store.run(steps.handover(now_text())) == 50
-    assert {place for job in crowd for place in places(client, job)} == {"queue"}
-    assert not client.exists("msgqueue:handover")
-
-
-def test_a_dependent_of_a_failed_job_waits_until_it_is_run_again(
-    store: Store, client: redis.Redis, spec: Spec, child: Child
-) -> None:
-    store.run(steps.enqueue([spec("a")]))
-    dependent = rq_dependent(client, "a")
-    child.work(error(child.claim()[0]), claim=0)
-    assert places(client, dependent) == ["deferred"]
-    store.run(steps.requeue("a", now_text()))
-    child.work(ok(child.claim()[0]), claim=0)
-    assert places(client, dependent) == ["queue"]
-
-
-def test_a_dependent_waits_for_all_its_parents(
-    store: Store, client: redis.Redis, spec: Spec, child: Child
-) -> None:
-    store.run(steps.enqueue([spec("a"), spec("b")]))
-    dependent = rq_dependent(client, "a", on=["a", "b"])
-    one, two = child.claim(2)
-    child.work(ok(one), claim=0)
-    assert places(client, dependent) == ["deferred"]
-    child.work(ok(two), claim=0)
-    assert places(client, dependent) == ["queue"]
-
-
-def test_a_parent_without_result_ttl_stays_until_its_dependents_are_queued(
-    store: Store, client: redis.Redis, spec: Spec, child: Child
-) -> None:
-    store.run(steps.enqueue([spec("a", result_ttl=0)]))
-    dependent = rq_dependent(client, "a")
-    child.work(ok(child.claim()[0]), claim=0)
-    assert places(client, dependent) == ["queue"]
-    assert 0 < client.ttl("rq:job:a") <= 60
 
 
 def test_registries_are_trimmed_of_what_has_expired(

@@ -507,9 +507,12 @@ def requeue(job_id: str, now_text: str) -> Step[Requeued]:
     return Step(script("requeue"), (), (job_id, now_text), decode)
 
 
-def delete(job_id: str) -> Step[Literal["deleted", "refused", "missing"]]:
-    """Removes a job that does not run, with all that belongs to it."""
-    return Step(script("delete"), (), (job_id,), lambda raw: raw[0].decode())
+def delete(job_id: str, now_text: str) -> Step[Literal["deleted", "refused", "missing"]]:
+    """Removes a job that does not run, with all that belongs to it.
+
+    Dependents that wait for this job alone are cancelled, unless it finished.
+    """
+    return Step(script("delete"), (), (job_id, now_text), lambda raw: raw[0].decode())
 
 
 def counts(queues: Sequence[str]) -> Step[dict[str, dict[JobStatus, int]]]:

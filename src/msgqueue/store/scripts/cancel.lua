@@ -1,7 +1,7 @@
 -- cancel(id, now_text)
 -- A job that waits is cancelled; one that was claimed is asked to stop.
 -- Answers {'canceled'}, {'stopping', queue, execution}, {'final', status} or {'missing'}.
--- uses: clock, keeping, places
+-- uses: clock, keeping, places, calling_off
 redis.call('EXPIRE', MQ .. 'none', 1) -- first, so that full memory refuses none of what follows
 local id = ARGV[1]
 local key = RQ .. 'job:' .. id
@@ -14,9 +14,5 @@ if place == 'claimed' or place == 'running' then
   redis.call('PUBLISH', RQ .. 'pubsub:' .. (f[4] or ''), cjson.encode({command = 'stop-job', job_id = id}))
   return {'stopping', f[2], f[3] or ''}
 end
-take_out(id, f[2])
-redis.call('HSET', key, 'status', 'canceled', 'ended_at', ARGV[2])
-redis.call('HDEL', key, 'mq_deaths')
-expire(key, failure_ttl(f[5]))
-redis.call('ZADD', RQ .. 'canceled:' .. f[2], score(now()), id)
+call_off(id, f[2], f[5], ARGV[2])
 return {'canceled'}

@@ -1,18 +1,35 @@
--- delete(id)
+-- delete(id, now_text)
 -- Removes a job with all that belongs to it. One that runs is refused: stop it first.
+-- Dependents that wait for it, and for no other job that is still there, are cancelled: nobody would
+-- ever let them go. Those of a finished one, and those that let a parent fail, follow it all the same.
 -- Answers {'deleted'}, {'refused', status} or {'missing'}.
 -- A copy of its enqueue that comes late finds its id for a minute.
--- uses: keeping, places
-local id = ARGV[1]
+-- uses: clock, keeping, places, calling_off
+local id, now_text = ARGV[1], ARGV[2]
 local key = RQ .. 'job:' .. id
 local f = redis.call('HMGET', key, 'status', 'origin', 'mq_exec', 'group_id', 'created_at')
 if not f[2] then return {'missing'} end
 local place = place_of(id, f)
 if place == 'claimed' or place == 'running' then return {'refused', f[1]} end
+local function leave_behind(dependent, status)
+  local d = redis.call('HMGET', RQ .. 'job:' .. dependent, 'origin', 'failure_ttl', 'allow_dependency_failures')
+  if not d[1] or not redis.call('ZSCORE', RQ .. 'deferred:' .. d[1], dependent) then return end
+  if status == 'failed' and d[3] == '1' then return end
+  for _, parent in ipairs(redis.call('SMEMBERS', RQ .. 'job::' .. dependent .. ':dependencies')) do
+    if parent ~= id and redis.call('EXISTS', RQ .. 'job:' .. parent) == 1 then return end
+  end
+  call_off(dependent, d[1], d[2], now_text)
+end
+
 take_out(id, f[2])
 for _, registry in ipairs({'failed:', 'canceled:', 'finished:'}) do redis.call('ZREM', RQ .. registry .. f[2], id) end
 if f[4] and f[4] ~= '' then redis.call('SREM', RQ .. 'group:' .. f[4], id) end
 if f[5] then redis.call('SET', MQ .. 'done:' .. id, f[5], 'EX', FLOOR) end
-redis.call('DEL', key, key .. ':dependents', RQ .. 'job::' .. id .. ':dependencies', RQ .. 'results:' .. id,
+local waiting = key .. ':dependents'
+if f[1] ~= 'finished' then
+  for _, dependent in ipairs(redis.call('SMEMBERS', waiting)) do pcall(leave_behind, dependent, f[1]) end
+end
+if not redis.call('ZSCORE', MQ .. 'handover', id) then redis.call('DEL', waiting) end
+redis.call('DEL', key, RQ .. 'job::' .. id .. ':dependencies', RQ .. 'results:' .. id,
   RQ .. 'executions:' .. id)
 return {'deleted'}
