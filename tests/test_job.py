@@ -2,8 +2,10 @@
 
 import asyncio
 import base64
+import gc
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -303,6 +305,22 @@ async def test_who_joins_while_others_wait_is_answered_without_delay(
     assert time.monotonic() - began < 0.7 * waiting.LOOK_AGAIN
     never.cancel()
     await queue.aclose()
+
+
+def test_an_event_loop_that_ends_leaves_nothing_open(
+    queue: TaskQueue, worker: InlineWorker
+) -> None:
+    async def result() -> int:
+        job = await fetch.enqueue_async("abc")
+        soon(worker.drain)
+        return await job.result_async(timeout=5)
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        assert [asyncio.run(result()) for _ in range(2)] == [3, 3]  # the second forgets the first
+        gc.collect()
+
+    assert [str(one.message) for one in told] == []
 
 
 @pytest.mark.anyio

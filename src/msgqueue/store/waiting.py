@@ -289,28 +289,34 @@ class _Connection:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._client: redis.asyncio.Redis | None = None
+        self._connection: redis.asyncio.connection.AbstractConnection | None = None
         self._number = 0
 
     async def number(self) -> int:
         """The connection's id on the server; connects it."""
-        if self._client is None:
-            self._client = self._source.async_client().client()
-            await self._client.initialize()
-            self._number = await self._client.client_id()
+        if self._connection is None:
+            # Not a client: one that its event loop has outlived warns of it.
+            self._connection = await self._source.async_client().connection_pool.get_connection()
+            self._number = int(await self._ask("CLIENT", "ID"))
         return self._number
 
-    async def read(self, streams: dict[Any, Any], seconds: float) -> list[bytes]:
+    async def read(self, streams: dict[bytes, str], seconds: float) -> list[bytes]:
         """The streams that have an entry behind the given one, once one has, or none in time."""
-        if self._client is None:
-            raise redis.ConnectionError("the connection was closed")
-        answer: Any = await self._client.xread(streams, block=int(seconds * 1000))
+        milliseconds = int(seconds * 1000)
+        answer = await self._ask(
+            "XREAD", "BLOCK", milliseconds, "STREAMS", *streams, *streams.values()
+        )
         return [one if isinstance(one, bytes) else one[0] for one in answer or ()]
 
     async def aclose(self) -> None:
         """Drop the connection; the next use opens another."""
-        client, self._client = self._client, None
-        if client is not None:
-            if client.connection is not None:
-                await client.connection.disconnect()
-            await client.aclose()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.disconnect()
+            await self._source.async_client().connection_pool.release(connection)
+
+    async def _ask(self, *words: Any) -> Any:
+        if self._connection is None:
+            raise redis.ConnectionError("the connection was closed")
+        await self._connection.send_command(*words)
+        return await self._connection.read_response()
