@@ -50,6 +50,8 @@ class Job:
     failure_ttl: int = DEFAULT_FAILURE_TTL
     deaths: int = 0
     lives: int = 0  # how often it was requeued
+    requeued: str = ""  # the last call that did it
+    cancelled: str = ""  # the last call that did, or asked for, that
     runs_before: int = 0  # that ended in a repeat
     asked_retries: int = 0  # repeats that the task asked for itself
     execution: str = ""
@@ -169,17 +171,20 @@ class Model:
 
     def cancel(self, args: Reader) -> tuple[str | None, bool]:
         """A job that waits is cancelled, a claimed one asked to stop."""
-        name = args.one()
+        name, text = args.take(2)
         job = self.jobs.get(name)
         if job is None:
             return None, False
-        if self._owns(Entry(job.queue, name, job.execution)):
-            job.stop = job.execution
-            return "started", True
-        if job.place == "rq":
-            return "started", True
-        if job.final:
+        held = self._owns(Entry(job.queue, name, job.execution))
+        if job.final and not held:
             return job.status, False
+        if job.cancelled == text and not (job.stop and job.stop == job.execution):
+            return "canceled", False
+        if held:
+            job.stop, job.cancelled = job.execution, text
+        if held or job.place == "rq":
+            return "started", True
+        job.cancelled = text
         self._take_out(name)
         self._cancelled(job)
         return "canceled", False
@@ -190,13 +195,14 @@ class Model:
         job = self.jobs.get(name)
         if job is None:
             return None, False
-        if job.status == "queued" and job.enqueued == text:
+        if job.requeued == text:
             return "queued", True
         held = self._owns(Entry(job.queue, name, job.execution))
         if held or not job.final:
             return job.status, False
         job.runs_before += job.status != "canceled"
         job.status, job.enqueued, job.expires = "queued", text, None
+        job.requeued = text
         job.lives += 1
         job.stop = ""
         job.deaths = 0

@@ -85,6 +85,57 @@ def test_a_failed_job_runs_once_more(
     assert client.ttl("rq:job:a") == -1
 
 
+def test_a_copy_of_a_retry_that_comes_after_the_run_changes_nothing(
+    store: Store, client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    store.run(steps.enqueue([spec("a")]))
+    child.work(error(child.claim()[0]), claim=0)
+    retry = steps.requeue("a", now_text())
+    assert store.run(retry) == Requeued(JobStatus.QUEUED, done=True)
+
+    [again] = child.claim()
+    assert store.run(retry) == Requeued(JobStatus.QUEUED, done=True)
+    child.work(ok(again), claim=0)
+    assert store.run(retry) == Requeued(JobStatus.QUEUED, done=True)
+
+    assert places(client, "a") == ["finished"]
+
+
+def test_a_copy_of_a_cancel_that_comes_after_a_retry_changes_nothing(
+    store: Store, client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    store.run(steps.enqueue([spec("a")]))
+    call = steps.cancel("a", now_text())
+    assert store.run(call) == store.run(call) == Cancelled(JobStatus.CANCELED)
+    store.run(steps.requeue("a", now_text()))
+
+    assert store.run(call) == Cancelled(JobStatus.CANCELED)
+
+    assert places(client, "a") == ["queue"]
+    [job] = child.claim()
+    assert store.run(call) == Cancelled(JobStatus.CANCELED)
+    assert client.hget("rq:job:a", "mq_stop") is None
+    child.work(ok(job), claim=0)
+    assert places(client, "a") == ["finished"]
+
+
+def test_a_copy_of_a_stop_that_comes_after_a_retry_changes_nothing(
+    store: Store, client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    store.run(steps.enqueue([spec("a")]))
+    [job] = child.claim()
+    call = steps.cancel("a", now_text())
+    assert store.run(call) == store.run(call) == Cancelled(JobStatus.STARTED, stopping=True)
+    child.work(error(job), claim=0)
+    store.run(steps.requeue("a", now_text()))
+    [again] = child.claim()
+
+    assert store.run(call) == Cancelled(JobStatus.CANCELED)
+
+    child.work(ok(again), claim=0)
+    assert places(client, "a") == ["finished"]
+
+
 def test_a_job_that_waits_is_not_retried(store: Store, client: redis.Redis, spec: Spec) -> None:
     store.run(steps.enqueue([spec("a", due=time.time() + 60), spec("b")]))
     assert store.run(steps.requeue("a", now_text())) == Requeued(JobStatus.SCHEDULED, done=False)

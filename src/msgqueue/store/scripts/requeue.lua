@@ -1,18 +1,18 @@
 -- requeue(id, now_text)
 -- Runs a job that is final once more. Leaving its registry is the fence. The very same call again
--- (known by now_text) is answered as the first was.
+-- (known by now_text) is answered as the first was, whatever became of the job since.
 -- Answers {'queued'}, {'refused', status} or {'missing'}.
 -- uses: clock, admit, places
 local id = ARGV[1]
 local key = RQ .. 'job:' .. id
-local f = redis.call('HMGET', key, 'status', 'origin', 'mq_exec', 'data', 'enqueued_at', 'started_at')
+local f = redis.call('HMGET', key, 'status', 'origin', 'mq_exec', 'data', 'started_at', 'mq_requeued')
 if not f[1] or not f[2] or not f[4] then return {'missing'} end
-if f[1] == 'queued' and f[5] == ARGV[2] then return {'queued'} end
+if f[6] == ARGV[2] then return {'queued'} end
 if place_of(id, f) ~= 'final' then return {'refused', f[1]} end
 for _, registry in ipairs({'failed:', 'canceled:', 'finished:'}) do redis.call('ZREM', RQ .. registry .. f[2], id) end
-redis.call('HSET', key, 'started_at', '', 'ended_at', '', 'worker_name', '')
+redis.call('HSET', key, 'started_at', '', 'ended_at', '', 'worker_name', '', 'mq_requeued', ARGV[2])
 redis.call('HDEL', key, 'mq_deaths', 'mq_stop') -- mq_exec stays: a claim sees by it that there were runs
-if f[6] and f[6] ~= '' then redis.call('HINCRBY', key, 'mq_retries', 1) end
+if f[5] and f[5] ~= '' then redis.call('HINCRBY', key, 'mq_retries', 1) end
 redis.call('PERSIST', key)
 redis.call('PERSIST', key .. ':dependents')
 admit(f[2], id, false, ARGV[2])
