@@ -71,10 +71,10 @@ def main(
         record = run(plan, folder, Console(stderr=True))
     if as_json:
         as_json.write_text(json.dumps(record.as_json(), indent=1))
-    if into_docs:
+    if into_docs and record.complete:
         docs.write(record)
     report.show(record, Console(width=None if sys.stdout.isatty() else PAPER))
-    raise typer.Exit(1 if record.faults else 0)
+    raise typer.Exit(1 if record.faults or not record.complete else 0)
 
 
 def _chosen(everyone: bool, only: Sequence[str]) -> tuple[Contender, ...]:

@@ -24,12 +24,13 @@ from typing import Annotated
 import typer
 
 from benchmarks.fleet import Fleet
-from benchmarks.roster import CONTENDERS
+from benchmarks.roster import CONTENDERS, MSGQUEUE
 from benchmarks.rq_view import complaints
 from benchmarks.server import PERSISTENCE, running
 from benchmarks.trial import LOOK, WHOLE, Trial, trial
 from msgqueue.embedded import binary
 
+AGENT = sys.executable, "-m", "benchmarks.agent", MSGQUEUE.module
 MILLISECONDS = 4
 """What a job takes."""
 CHILD_EVERY, SUPERVISOR_EVERY = 0.4, 5.0
@@ -56,7 +57,7 @@ def main(
         with (
             TemporaryDirectory(prefix="msgqueue-kill-") as folder,
             running(binary.find(server), persistence, Path(folder)) as redis,
-            trial(CONTENDERS[0], WHOLE, redis, Path(sys.executable), Path(folder)) as one,
+            trial(CONTENDERS[0], WHOLE, redis, AGENT, Path(folder)) as one,
         ):
             print(f"seed {number}{', beside rq' if mixed else ''}: ", end="", flush=True)
             siege = Siege(one, random.Random(number), jobs, processes)  # noqa: S311 - no secret
@@ -87,7 +88,7 @@ class Siege:
     def run(self, mixed: bool) -> list[str]:
         """Run it and print what happened; what was not as it must be."""
         self.one.clear()
-        self.one.ask("in_bulk", task="hold", count=self.jobs, other=MILLISECONDS)
+        self.one.fill("hold", self.jobs, MILLISECONDS)
         began = time.monotonic()
         with _plain_rq_worker(self.one, mixed), ExitStack() as stack:
             fleet = self._besiege()

@@ -11,8 +11,8 @@ ROW, BAR, TOP, BOTTOM = 26, 18, 44, 30
 STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #24292f }
 .title { font-weight: 600 } .small { font-size: 11px }
-.peer { fill: #8c959f } .ours { fill: #1a7f5a } .floor { fill: #d0a215 }
-@media (prefers-color-scheme: dark) { text { fill: #c9d1d9 } .peer { fill: #6e7681 } }
+.peer, .foreign { fill: #8c959f } .ours { fill: #1a7f5a } .floor { fill: #d0a215 }
+@media (prefers-color-scheme: dark) { text { fill: #c9d1d9 } .peer, .foreign { fill: #6e7681 } }
 """
 
 

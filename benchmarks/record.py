@@ -6,7 +6,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.measurements import Figure, Measurement
-from benchmarks.roster import RQ_2, RQ_3, Contender
+from benchmarks.roster import RQ_2, RQ_3, Contender, Environment
 
 
 @dataclass
@@ -20,6 +20,9 @@ class Record:
         values: by column and figure, one a round.
         faults: by column and measurement, what went wrong.
         keeps: by column, what is kept of a finished job.
+        versions: by environment, what is installed in it.
+        absent: by environment that this machine cannot have, what to install.
+        complete: whether nobody interrupted it.
     """
 
     conditions: dict[str, str]
@@ -28,16 +31,27 @@ class Record:
     values: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
     faults: dict[tuple[str, str], str] = field(default_factory=dict)
     keeps: dict[str, str] = field(default_factory=dict)
+    versions: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    absent: dict[Environment, str] = field(default_factory=dict)
+    complete: bool = True
 
     def add(self, contender: Contender, figures: dict[str, float]) -> None:
         """Note the values of one measurement."""
         for key, value in figures.items():
             self.values[contender.column, key].append(value)
 
+    def fail(self, environment: Environment, why: str) -> None:
+        """Note that nothing can be measured in that environment."""
+        for one in self.contenders:
+            if one.environment == environment:
+                taken = (what.name for what in self.measurements if what.name in one.takes)
+                self.faults.update({(one.column, what): why for what in taken})
+
     @property
     def columns(self) -> list[str]:
-        """Of the table, in order."""
-        return list(dict.fromkeys(contender.column for contender in self.contenders))
+        """Of the table, in order: all but those that are absent."""
+        there = (one.column for one in self.contenders if one.environment not in self.absent)
+        return list(dict.fromkeys(there))
 
     def middle(self, column: str, figure: Figure) -> float | None:
         """The median of the rounds; None where there is none."""
@@ -51,6 +65,10 @@ class Record:
     def best_peer(self, figure: Figure) -> float | None:
         """The median of the Python peer that is best in this."""
         return self._best(figure, [one for one in self.contenders if one.role == "peer"])
+
+    def best_foreign(self, figure: Figure) -> float | None:
+        """The median of the one in another language that is best in this."""
+        return self._best(figure, [one for one in self.contenders if one.role == "foreign"])
 
     def best_rq(self, figure: Figure) -> float | None:
         """The median of the rq that is best in this."""
@@ -79,6 +97,7 @@ class Record:
                     "best": figure.best,
                     "ours_to_best_peer": self.times(figure, self.best_peer(figure)),
                     "ours_to_best_rq": self.times(figure, self.best_rq(figure)),
+                    "ours_to_best_foreign": self.times(figure, self.best_foreign(figure)),
                 }
                 for measurement in self.measurements
                 for figure in measurement.figures
@@ -95,8 +114,7 @@ class Record:
                 }
                 for column in self.columns
             },
-            "requirements": {
-                contender.environment.name: contender.environment.requirements
-                for contender in self.contenders
-            },
+            "complete": self.complete,
+            "versions": self.versions,
+            "absent": {environment.name: why for environment, why in self.absent.items()},
         }

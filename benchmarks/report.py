@@ -1,13 +1,18 @@
 """The one table: a line for each figure, a column for each contender."""
 
+from collections.abc import Iterable
+from typing import TypeVar
+
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.measurements import Figure, Measurement
 from benchmarks.record import Record
 
+K = TypeVar("K")
+
 NONE = "-"
-RATIOS = "times best peer", "times best rq"
+RATIOS = "times best Python peer", "times best rq", "times best of Node and Ruby"
 """How many times better ours is; below 1 it is worse."""
 
 
@@ -20,11 +25,12 @@ def lines(record: Record) -> list[list[str]]:
             *(_cell(record, column, measurement, figure) for column in record.columns),
             _ratio(record, figure, record.best_peer(figure)),
             _ratio(record, figure, record.best_rq(figure)),
+            _ratio(record, figure, record.best_foreign(figure)),
         ]
         for measurement in record.measurements
         for figure in measurement.figures
     ]
-    return [head, *body]
+    return [head, *(row for row in body if set(row[1:]) != {NONE})]
 
 
 def show(record: Record, console: Console) -> None:
@@ -53,13 +59,25 @@ def as_markdown(record: Record) -> str:
 
 
 def notes(record: Record) -> list[str]:
-    """What the table does not say: what each keeps, and who failed."""
-    by_what: dict[str, list[str]] = {}
-    for name, what in record.keeps.items():
-        by_what.setdefault(what, []).append(name)
-    kept = [f"of a finished job, {what}: {', '.join(names)}" for what, names in by_what.items()]
-    failed = [f"{name}, {what}: {fault}" for (name, what), fault in record.faults.items()]
-    return [*kept, *failed]
+    """What the table does not say: what each keeps, the versions, who is absent, and who failed."""
+    kept = _grouped((what, name) for name, what in record.keeps.items())
+    failed = _grouped(((name, why), what) for (name, what), why in record.faults.items())
+    versions = (f"{name} ({', '.join(found)})" for name, found in record.versions.items())
+    return [
+        *(f"of a finished job, {what}: {names}" for what, names in kept.items()),
+        f"versions: {', '.join(versions)}",
+        *(f"{environment.name} is left out: {why}" for environment, why in record.absent.items()),
+        *(f"{name}, {what}: {why}" for (name, why), what in failed.items()),
+        *([] if record.complete else ["interrupted: some were measured less often, or not at all"]),
+    ]
+
+
+def _grouped(pairs: Iterable[tuple[K, str]]) -> dict[K, str]:
+    """The words of each key, with commas between them."""
+    found: dict[K, list[str]] = {}
+    for key, word in pairs:
+        found.setdefault(key, []).append(word)
+    return {key: ", ".join(words) for key, words in found.items()}
 
 
 def _cell(record: Record, column: str, measurement: Measurement, figure: Figure) -> str:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+Language = Literal["python", "node", "ruby"]
+
 
 @dataclass(frozen=True)
 class Environment:
@@ -11,12 +13,14 @@ class Environment:
     Attributes:
         name: of its folder.
         module: the file in `contenders/` that uses it.
-        requirements: as pip takes them.
+        requirements: as pip or npm takes them; names of gems, which Ruby must have already.
+        language: of that file.
     """
 
     name: str
     module: str
     requirements: tuple[str, ...]
+    language: Language = "python"
 
 
 REDIS = "redis[hiredis]==8.1.0"
@@ -32,8 +36,12 @@ SAQ = Environment(  # it imports typing_extensions and forgets to declare it
     "saq", "saq", ("redis[hiredis]==7.4.1", "saq[redis,hiredis]==0.26.4", "typing-extensions")
 )
 ARQ = Environment("arq", "arq", ("redis[hiredis]==5.3.1", "arq==0.28.0"))
+BULLMQ = Environment(  # koffi maps the memory that the stamps are in
+    "bullmq", "bullmq", ("bullmq@6.7.0", "ioredis@6.0.0", "koffi@3.3.4"), "node"
+)
+SIDEKIQ = Environment("sidekiq", "sidekiq", ("sidekiq",), "ruby")
 
-Role = Literal["ours", "peer", "floor"]
+Role = Literal["ours", "peer", "foreign", "floor"]
 
 WHOLE = frozenset(
     {"drain", "single", "enqueue", "sleeps", "start", "result", "memory", "idle", "kill"}
@@ -57,7 +65,7 @@ class Contender:
         rate: about how many no-op jobs a second two processes do; sizes the drain, no more.
         variant: which configuration, as its file in `contenders/` names it.
         takes: the measurements that it takes part in.
-        role: whether ours is compared with it.
+        role: what it is to us: `peer` is one in Python, `foreign` in another language.
         extra: whether it is measured with `--all` alone.
         shown_as: the column of the table; None means the name.
     """
@@ -99,6 +107,8 @@ CONTENDERS = (
     Contender("taskiq list", TASKIQ, 5_500, "list", NO_RESULTS),
     Contender("taskiq stream", TASKIQ, 5_500, "stream", NO_RESULTS),
     Contender("taskiq results", TASKIQ, 3_000, "stream results", RESULTS),
+    Contender("BullMQ (Node)", BULLMQ, 9_000, role="foreign"),
+    Contender("Sidekiq (Ruby)", SIDEKIQ, 12_000, "", NO_RESULTS, "foreign"),
     Contender("bare redis-py", BARE, 6_000, "", ONE_AT_A_TIME, "floor"),
     Contender("Celery prefork", CELERY, 900, "prefork", ONE_AT_A_TIME, extra=True),
     Contender("Celery threads", CELERY, 1_500, "threads", WHOLE - SAME_CLIENT, extra=True),

@@ -12,10 +12,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks.environments import python_of
+from benchmarks.environments import Absent, InstallationFailed, prepare
 from benchmarks.measurements import Measurement
 from benchmarks.record import Record
-from benchmarks.roster import Contender
+from benchmarks.roster import Contender, Environment
 from benchmarks.server import running
 from benchmarks.trial import Effort, MeasurementFailed, Trial, trial
 
@@ -44,33 +44,48 @@ class Plan:
 
 
 def run(plan: Plan, folder: Path, console: Console) -> Record:
-    """Carry it out; a contender that fails is noted and the others go on.
+    """Carry it out.
 
     Args:
         plan: what to do.
         folder: for the files of the run, the contenders' output among them.
         console: where progress is shown.
-
-    Raises:
-        RuntimeError: a contender could not be installed.
     """
-    pythons = {}
-    for one in plan.contenders:
-        with console.status(f"installing {one.environment.name}"):
-            pythons[one.name] = python_of(one.environment, plan.environments)
     with ExitStack() as stack:
         redis = stack.enter_context(running(plan.executable, plan.persistence, folder))
         record = Record(_conditions(plan, redis.name()), plan.contenders, plan.measurements)
+        agents = install(record, plan.environments, console)
         trials = [
-            stack.enter_context(trial(one, plan.effort, redis, pythons[one.name], folder))
+            stack.enter_context(trial(one, plan.effort, redis, agents[one.environment], folder))
             for one in plan.contenders
+            if one.environment in agents
         ]
         measure(record, trials, plan.rounds, console)
     return record
 
 
+def install(record: Record, folder: Path, console: Console) -> dict[Environment, Sequence[str]]:
+    """Prepare each environment; the commands of the agents of those that are there."""
+    agents: dict[Environment, Sequence[str]] = {}
+    for environment in dict.fromkeys(one.environment for one in record.contenders):
+        try:
+            with console.status(f"installing {environment.name}"):
+                ready = prepare(environment, folder)
+        except Absent as missing:
+            record.absent[environment] = str(missing)
+        except InstallationFailed as error:
+            record.fail(environment, str(error))
+        else:
+            agents[environment] = ready.agent
+            record.versions[environment.name] = ready.versions
+    return agents
+
+
 def measure(record: Record, trials: Sequence[Trial], rounds: int, console: Console) -> None:
-    """Contender after contender within a measurement, so that all share the machine's moods."""
+    """Contender after contender within a measurement, so that all share the machine's moods.
+
+    What fails is noted, and the others go on; Ctrl-C ends it, and leaves what was measured.
+    """
     steps = list(_steps(record.measurements, trials, rounds))
     columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
     with Progress(*columns, console=console) as progress:
@@ -79,7 +94,11 @@ def measure(record: Record, trials: Sequence[Trial], rounds: int, console: Conso
             what = f"round {number}: {measurement.name}, {one.contender.name}"
             progress.update(bar, description=what)
             began = time.monotonic()
-            _take(record, measurement, one)
+            try:
+                _take(record, measurement, one)
+            except KeyboardInterrupt:
+                record.complete = False
+                return
             if not console.is_terminal:
                 console.print(f"{what}, {time.monotonic() - began:.1f} s")
             progress.advance(bar)
@@ -92,6 +111,8 @@ def _take(record: Record, measurement: Measurement, one: Trial) -> None:
         record.add(one.contender, measurement.take(one))
     except MeasurementFailed as fault:
         record.faults[column, measurement.name] = str(fault)
+    except Exception as error:  # noqa: BLE001 - it must not cost the figures of the others
+        record.faults[column, measurement.name] = f"{type(error).__name__}: {error}"
 
 
 def _steps(

@@ -2,20 +2,27 @@
 
 import json
 import os
+import select
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any, BinaryIO, cast
 
 from benchmarks.environments import ROOT
 from benchmarks.fleet import Fleet
 from benchmarks.roster import Contender
 from benchmarks.server import Server
-from benchmarks.stamps import ROOM, Stamps
+from benchmarks.stamps import PROBE, ROOM, Stamps
 
+OTHER = 50
+"""The second argument of a job; those that wait take it for milliseconds."""
+CHUNK = 10_000
+"""Jobs that one call enqueues in bulk."""
+ANSWER_WITHIN = 300.0
+"""Seconds in which a contender carries out one order; a million jobs in bulk take a tenth of it."""
 READY_WITHIN = 30.0
 """Seconds until workers that were started run their first job."""
 STALLED_AFTER = 10.0
@@ -59,10 +66,9 @@ class Trial:
     effort: Effort
     server: Server
     stamps: Stamps
-    log: IO[bytes]
+    log: BinaryIO
     environment: dict[str, str]
-    orders: IO[bytes]
-    answers: IO[bytes]
+    agent: "subprocess.Popen[bytes]"
 
     def ask(self, name: str, **arguments: Any) -> Any:
         """Have the agent do something, and wait for its answer.
@@ -70,14 +76,26 @@ class Trial:
         Raises:
             MeasurementFailed: it could not.
         """
+        orders, answers = cast("BinaryIO", self.agent.stdin), cast("BinaryIO", self.agent.stdout)
         try:
-            os.write(self.orders.fileno(), json.dumps([name, arguments]).encode() + b"\n")
-            answer = json.loads(self.answers.readline())
+            os.write(orders.fileno(), json.dumps([name, arguments]).encode() + b"\n")
+            if not select.select([answers], [], [], ANSWER_WITHIN)[0]:
+                self.agent.kill()  # else its answer would be taken for that to the next order
+                raise MeasurementFailed(f"no answer to {name} in {ANSWER_WITHIN:g} s")
+            answer = json.loads(answers.readline())
         except (BrokenPipeError, ValueError) as error:
             raise MeasurementFailed(f"its agent died: {self._last_words()}") from error
         if "error" in answer:
             raise MeasurementFailed(answer["error"])
         return answer["answer"]
+
+    def enqueue(self, first: int, count: int) -> float:
+        """Have no-op jobs enqueued one at a time; the seconds that it took."""
+        return float(self.ask("one_by_one", first=first, count=count, other=OTHER))
+
+    def fill(self, task: str, count: int, other: int = OTHER) -> float:
+        """Have jobs enqueued in bulk; the seconds that it took."""
+        return float(self.ask("in_bulk", task=task, count=count, other=other, chunk=CHUNK))
 
     def _last_words(self) -> str:
         lines = Path(self.log.name).read_text(errors="replace").splitlines()
@@ -106,7 +124,7 @@ class Trial:
     def idle_workers(self, processes: int, concurrency: int | None = None) -> Iterator[Fleet]:
         """Start workers and wait until they have run a job, so that they wait for the next."""
         with self.workers(processes, concurrency) as fleet:
-            self.ask("probe")
+            self.enqueue(PROBE, 1)
             self.wait(lambda: self.stamps.begun(ROOM), 1, READY_WITHIN, fleet)
             yield fleet
 
@@ -129,9 +147,17 @@ class Trial:
 
 @contextmanager
 def trial(
-    contender: Contender, effort: Effort, server: Server, python: Path, folder: Path
+    contender: Contender, effort: Effort, server: Server, agent: Sequence[str], folder: Path
 ) -> Iterator[Trial]:
-    """Start the contender's agent; it and its files are gone afterwards."""
+    """Start the contender's agent; it is gone afterwards.
+
+    Args:
+        contender: who is measured.
+        effort: how long each measurement takes.
+        server: where the jobs are.
+        agent: the command that starts it.
+        folder: for the stamps and the output of the contender.
+    """
     stamps_file = folder / "stamps"
     stamps = Stamps.create(stamps_file) if not stamps_file.exists() else Stamps(stamps_file)
     environment = {
@@ -141,20 +167,19 @@ def trial(
         "BENCH_STAMPS": str(stamps_file),
         "BENCH_VARIANT": contender.variant,
     }
-    name = contender.name.replace(" ", "-").replace(",", "")
+    name = contender.name.replace(" ", "-")
     with (
         (folder / f"{name}.log").open("ab") as log,
         subprocess.Popen(
-            [str(python), "-m", "benchmarks.agent", contender.environment.module],
+            agent,
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
             cwd=folder,
-        ) as agent,
+        ) as process,
     ):
-        orders, answers = cast("IO[bytes]", agent.stdin), cast("IO[bytes]", agent.stdout)
         try:
-            yield Trial(contender, effort, server, stamps, log, environment, orders, answers)
+            yield Trial(contender, effort, server, stamps, log, environment, process)
         finally:
-            agent.terminate()
+            process.kill()  # it has nothing to save

@@ -1,4 +1,4 @@
-"""How to use each system, one module each, which is imported in that system's own environment.
+"""How to use each system, one file each, which is run in that system's own environment.
 
 Each module has three tasks, `noop`, `hold` and `nap` (see `benchmarks.work`), in the form that
 its system prefers, and these names, which the agent calls:
@@ -12,6 +12,9 @@ enqueue_many(task, first, count, other): enqueues jobs with the indexes from `fi
 result(handle): waits for the result of a job.
 workers(processes, concurrency): the commands that start so many worker processes in all, each
     of which runs `concurrency` sleeping jobs at once; None leaves that at its best for short ones.
+
+Those in JavaScript and Ruby say the same in the manner of their languages, to `node/agent.js` and
+`ruby/agent.rb`.
 """
 
 from collections.abc import Coroutine

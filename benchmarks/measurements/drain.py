@@ -38,7 +38,7 @@ def drain(trial: Trial, processes: int) -> dict[str, float]:
     rate = trial.contender.rate * processes / 2
     jobs = max(int(rate * (WARM + trial.effort.seconds)), LEAST)
     trial.clear()
-    trial.ask("in_bulk", task="noop", count=jobs)
+    trial.fill("noop", jobs)
     with trial.workers(processes) as fleet:
         first, last = _middle(trial, fleet, jobs)
         trial.wait(lambda: trial.stamps.begun(jobs), jobs, STALLED_AFTER, fleet)

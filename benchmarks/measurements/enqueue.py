@@ -10,12 +10,12 @@ WARM = 50
 
 def _take(trial: Trial) -> dict[str, float]:
     trial.clear()
-    trial.ask("one_by_one", count=WARM)
+    trial.enqueue(0, WARM)
     singly, many = (int(rate * trial.effort.seconds) for rate in (ONE_BY_ONE, IN_BULK))
     trial.clear()
-    seconds = trial.ask("one_by_one", count=singly)
+    seconds = trial.enqueue(0, singly)
     trial.clear()
-    bulk_seconds = trial.ask("in_bulk", task="noop", count=many)
+    bulk_seconds = trial.fill("noop", many)
     return {"enqueue_single": singly / seconds, "enqueue_bulk": many / bulk_seconds}
 
 

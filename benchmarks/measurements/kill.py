@@ -11,7 +11,7 @@ PROCESSES = 2
 
 def _take(trial: Trial) -> dict[str, float]:
     trial.clear()
-    trial.ask("in_bulk", task="hold", count=JOBS)
+    trial.fill("hold", JOBS)
     with trial.workers(PROCESSES) as fleet:
         trial.wait(lambda: trial.stamps.done(JOBS), JOBS // 2, STALLED_AFTER, fleet)
         fleet.kill()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from statistics import quantiles
 
 from benchmarks.measurements import Figure, Measurement
-from benchmarks.trial import Trial
+from benchmarks.trial import OTHER, STALLED_AFTER, Trial
 
 PAUSE = 0.02
 """Seconds between two jobs."""
@@ -15,9 +15,11 @@ CHILDREN = 16
 def _starts(prefix: str, processes: int) -> Callable[[Trial], dict[str, float]]:
     def take(trial: Trial) -> dict[str, float]:
         trial.clear()
-        with trial.idle_workers(processes):
-            seconds = trial.ask("starts", count=trial.effort.jobs, pause=PAUSE)
-        return _percentiles(prefix, seconds)
+        jobs = trial.effort.jobs
+        with trial.idle_workers(processes) as fleet:
+            called = trial.ask("paced", count=jobs, other=OTHER, pause=PAUSE)
+            trial.wait(lambda: trial.stamps.begun(jobs), jobs, STALLED_AFTER, fleet)
+        return _percentiles(prefix, [trial.stamps.starts[i] - at for i, at in enumerate(called)])
 
     return take
 
@@ -25,7 +27,7 @@ def _starts(prefix: str, processes: int) -> Callable[[Trial], dict[str, float]]:
 def _results(trial: Trial) -> dict[str, float]:
     trial.clear()
     with trial.idle_workers(PROCESSES):
-        return _percentiles("result", trial.ask("results", count=trial.effort.jobs))
+        return _percentiles("result", trial.ask("results", count=trial.effort.jobs, other=OTHER))
 
 
 def _percentiles(prefix: str, seconds: list[float]) -> dict[str, float]:

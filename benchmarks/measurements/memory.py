@@ -8,7 +8,7 @@ JOBS = 2_000
 
 def _take(trial: Trial) -> dict[str, float]:
     trial.clear()
-    trial.ask("in_bulk", task="noop", count=JOBS)
+    trial.fill("noop", JOBS)
     queued = trial.server.memory()
     with trial.workers(2) as fleet:
         trial.wait(lambda: trial.stamps.begun(JOBS), JOBS, STALLED_AFTER, fleet)

@@ -22,7 +22,7 @@ def _take(trial: Trial) -> dict[str, float]:
 def _first_of(trial: Trial, jobs: int) -> tuple[float, float]:
     """Jobs a second, and microseconds of a script call, over the first 10,000 jobs of so many."""
     trial.clear()
-    trial.ask("in_bulk", task="noop", count=jobs)
+    trial.fill("noop", jobs)
     before = trial.server.scripts()
     with trial.workers(2) as fleet:
         trial.wait(lambda: trial.stamps.begun(SHORT), SHORT, STALLED_AFTER, fleet)

@@ -1,16 +1,15 @@
 """Jobs that wait for 50 ms, many at once in one process."""
 
-from benchmarks.agent import OTHER
 from benchmarks.measurements import Figure, Measurement
 from benchmarks.measurements.drain import rate_of
-from benchmarks.trial import STALLED_AFTER, Trial
+from benchmarks.trial import OTHER, STALLED_AFTER, Trial
 
 
 def _take(trial: Trial, concurrency: int) -> float:
     possible = concurrency / (OTHER / 1000)
     jobs = int(possible * trial.effort.seconds)
     trial.clear()
-    trial.ask("in_bulk", task="nap", count=jobs)
+    trial.fill("nap", jobs)
     with trial.workers(1, concurrency) as fleet:
         trial.wait(lambda: trial.stamps.done(jobs), jobs, STALLED_AFTER, fleet)
     return rate_of(trial, jobs)

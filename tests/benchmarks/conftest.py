@@ -32,7 +32,7 @@ def trial_of(redis: Server, short_path: Path) -> Iterator[TrialOf]:
     with ExitStack() as stack:
 
         def begin(contender: Contender) -> Trial:
-            python = Path(sys.executable)
-            return stack.enter_context(trial(contender, SHORT, redis, python, short_path))
+            agent = sys.executable, "-m", "benchmarks.agent", contender.environment.module
+            return stack.enter_context(trial(contender, SHORT, redis, agent, short_path))
 
         yield begin

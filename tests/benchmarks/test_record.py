@@ -6,9 +6,9 @@ import pytest
 from benchmarks.measurements import Figure, Measurement
 from benchmarks.record import Record
 from benchmarks.report import lines
-from benchmarks.roster import BARE, HUEY, MSGQUEUE, RQ_3, TASKIQ, Contender
+from benchmarks.roster import BARE, BULLMQ, HUEY, MSGQUEUE, RQ_3, TASKIQ, Contender
 
-from benchmarks import docs
+from benchmarks import docs, report
 
 RATE = Figure("rate", "jobs/s", "most")
 COST = Figure("cost", "us", "least", 1)
@@ -16,26 +16,28 @@ BOTH = Measurement("both", (RATE, COST), lambda _: {})
 OURS = Contender("ours", MSGQUEUE, 1, role="ours")
 RQ = Contender("rq", RQ_3, 1)
 FAST = Contender("fast", HUEY, 1)
+NODE = Contender("node", BULLMQ, 1, role="foreign")
 FLOOR = Contender("floor", BARE, 1, role="floor")
-ABSENT = Contender("absent", TASKIQ, 1)
+IDLE = Contender("idle", TASKIQ, 1)
 
 
 @pytest.fixture
 def record() -> Record:
-    record = Record({"date": "2026-11-24"}, (OURS, RQ, FAST, FLOOR, ABSENT), (BOTH,))
+    record = Record({"date": "2026-11-24"}, (OURS, RQ, FAST, NODE, FLOOR, IDLE), (BOTH,))
     for rate in (100.0, 900.0, 300.0):
         record.add(OURS, {"rate": rate, "cost": 2.0})
     record.add(RQ, {"rate": 10.0, "cost": 80.0})
     record.add(FAST, {"rate": 100.0, "cost": 8.0})
+    record.add(NODE, {"rate": 3_000.0, "cost": 1.0})
     record.add(FLOOR, {"rate": 5_000.0, "cost": 1.0})
     return record
 
 
 def test_the_table_shows_medians_and_how_many_times_better_ours_is(record: Record) -> None:
     assert lines(record) == [
-        ["", "ours", "rq", "fast", "floor", "absent", "times best peer", "times best rq"],
-        ["jobs/s", "300", "10", "100", "5,000", "-", "3.00", "30.00"],
-        ["us", "2.0", "80.0", "8.0", "1.0", "-", "4.00", "40.00"],
+        ["", "ours", "rq", "fast", "node", "floor", "idle", *report.RATIOS],
+        ["jobs/s", "300", "10", "100", "3,000", "5,000", "-", "3.00", "30.00", "0.10"],
+        ["us", "2.0", "80.0", "8.0", "1.0", "1.0", "-", "4.00", "40.00", "0.50"],
     ]
 
 
@@ -60,10 +62,10 @@ def test_the_documentation_gets_table_and_plot_between_its_marks(
     text = page.read_text()
     assert text.startswith("before\n")
     assert text.endswith(f"{docs.END}after\n")
-    assert "| jobs/s | 300 | 10 | 100 | 5,000 | - | 3.00 | 30.00 |" in text
+    assert "| jobs/s | 300 | 10 | 100 | 3,000 | 5,000 | - | 3.00 | 30.00 | 0.10 |" in text
     assert "old" not in text
     bars = plot.read_text()
-    places = [bars.index(f">{name}<") for name in ("floor", "ours", "fast", "rq")]
+    places = [bars.index(f">{name}<") for name in ("floor", "node", "ours", "fast", "rq")]
     assert places == sorted(places)
 
 
