@@ -84,8 +84,14 @@ class Child:
         self._journal = JournalWriter(outfit.journal)
         self._limit = TimeLimit()
         self._lifeline = Lifeline(outfit.lifeline.fileno(), self._limit.end_by, BEGIN_WITHIN)
-        link = Link(queue.source)
-        self._exchange = Exchange(link, outfit.lane, self._journal, self._lifeline.persist)
+        self._doorbell = Doorbell(outfit.wake.fileno(), self._lifeline.cut)
+        self._exchange = Exchange(
+            Link(queue.source),
+            outfit.lane,
+            self._journal,
+            self._lifeline.persist,
+            meanwhile=self._doorbell.tell_roused,
+        )
         self._execution = Execution(queue, self._limit)
         terms = outfit.terms
         self._rq_path = self._path_of(terms.rules)
@@ -95,10 +101,9 @@ class Child:
         self._claiming = threading.Lock()  # one lane at a time
         self._jobs: deque[tuple[Held, Call | None]] = deque()
         self._lane: AsyncLane | None = None
-        self._busy = self._found = False
+        self._busy = self._found = self._roused = False
         self._full: dict[tuple[str, bool], float] = {}  # (queue, is async) -> set aside until
         self._wall = time.time() - clock()
-        self._doorbell = Doorbell(outfit.wake.fileno(), self._lifeline.cut)
         self._lookout = Lookout(queue.source, terms.queues, self._journal)
         fds = *self._doorbell.fds, outfit.lifeline.fileno()
         self._hygiene = Hygiene(fds, self._limit.restart)
@@ -122,7 +127,7 @@ class Child:
                 self._step(*self._jobs.popleft())
             elif self._spent:
                 self._leave(f"it has run max_jobs={self._outfit.terms.max_jobs} jobs")
-            elif self._claim(self._room(), for_async=False):
+            elif self._claim_next():
                 self._found = True
                 self._lookout.found()
                 if not self._jobs:  # they were coroutines: their clerk claims what follows
@@ -130,6 +135,15 @@ class Child:
             else:
                 self._rest()
         self._end()
+
+    def _claim_next(self) -> int:
+        """Claim for the main thread, and say if others may find work, too; how many jobs came."""
+        room = self._room()
+        came = self._claim(room, for_async=False)
+        if self._roused and came == room:
+            self._doorbell.tell_plenty()
+        self._roused = False
+        return came
 
     @property
     def _spent(self) -> bool:
@@ -297,7 +311,7 @@ class Child:
         if self._journal.draining or (not quietly and self._lookout.sees_work()):
             return
         ears = () if quietly else self._lookout.listen()
-        self._doorbell.rest(found=self._found, quietly=quietly, ears=ears)
+        self._roused = self._doorbell.rest(found=self._found, quietly=quietly, ears=ears)
         self._lookout.pause()
         self._found = False
 

@@ -13,6 +13,8 @@ EMPTY: Final = b"e"  # idle, and nothing was found
 LEAVING: Final = b"l"  # it begins nothing more and ends, so that another may take its place
 HALF: Final = b"h"  # the main thread is busy, the async lane has room
 ROUSED: Final = b"w"  # no longer idle: it has heard of work by itself
+PLENTY: Final = b"p"  # the same, and it got as many jobs as it asked for: others may find some
+LINGER: Final = 0.002  # seconds for which one that hears of work by itself does not say it is idle
 
 
 class Doorbell:
@@ -31,7 +33,7 @@ class Doorbell:
         self._inside, self._passed = os.pipe()
         os.set_blocking(self._passed, False)
         self._asleep = threading.Event()
-        self._owed = False
+        self._owed = self._roused = False
         self.listener = False
 
     @property
@@ -43,36 +45,62 @@ class Doorbell:
         """Readable when it rings."""
         return self._fd
 
-    def rest(self, *, found: bool, quietly: bool = False, ears: Sequence[int] = ()) -> None:
+    def rest(self, *, found: bool, quietly: bool = False, ears: Sequence[int] = ()) -> bool:
         """Say that all is done, and sleep until it rings; in the main thread.
+
+        Whether it was woken by an ear.
 
         Args:
             found: whether anything was found since the last ring.
             quietly: the async lane claims anyhow; it is the one to say it later.
             ears: what else becomes readable when there may be work.
         """
+        self._roused = False
         self._asleep.set()  # before the word is out: the answer may be quick
+        if ears and not quietly and (heard := self._hears(ears, LINGER)) is not None:
+            return heard != self._bell
         if quietly:
             self._owed = True
         else:
             self._say(SATED if found else EMPTY)
-        if not self.wait(ears):
+        self._roused = self._hears(ears) != self._bell
+        return self._roused
+
+    def wait(self) -> None:
+        """Sleep until it rings, or the async lane passes something on."""
+        self._hears(())
+
+    def _hears(self, ears: Sequence[int], seconds: float | None = None) -> int | None:
+        """Sleep until something is heard, and take the ring; what was heard, None for nothing."""
+        self._asleep.set()
+        poll = select.poll()
+        for fd in (self._bell, *ears):
+            poll.register(fd, select.POLLIN)
+        heard = [fd for fd, _ in poll.poll(None if seconds is None else 1000 * seconds)]
+        if not heard:
+            return None
+        self._asleep.clear()
+        if self._bell not in heard:
+            return heard[0]
+        if self.listener:
+            os.read(self._inside, 4096)
+        else:
+            self.answer()
+        return self._bell
+
+    @property
+    def _bell(self) -> int:
+        return self._inside if self.listener else self._fd
+
+    def tell_roused(self) -> None:
+        """Say that it heard of work by itself, if it has: called while it is being asked for."""
+        if self._roused:
+            self._roused = False
             self._say(ROUSED)
 
-    def wait(self, ears: Sequence[int] = ()) -> bool:
-        """Sleep until it rings, or the async lane passes something on; False where an ear woke."""
-        self._asleep.set()
-        bell = self._inside if self.listener else self._fd
-        poll = select.poll()
-        for fd in (bell, *ears):
-            poll.register(fd, select.POLLIN)
-        rung = any(fd == bell for fd, _ in poll.poll())
-        self._asleep.clear()
-        if rung and self.listener:
-            os.read(self._inside, 4096)
-        elif rung:
-            self.answer()
-        return rung
+    def tell_plenty(self) -> None:
+        """Say that there may be work for others."""
+        self._say(PLENTY)
 
     def answer(self) -> bool:
         """Take the ring; False when the supervisor is gone."""

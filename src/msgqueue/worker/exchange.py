@@ -42,14 +42,21 @@ class Exchange:
         journal: notes calls, held jobs and outcomes.
         persist: sleeps between two tries, for so many seconds; told whether there is anything to
             report, it answers whether to try again: not for ever without a supervisor.
+        meanwhile: called while Redis is at work.
 
     A worker that Redis does not know is registered again by the supervisor's next beat.
     """
 
     def __init__(
-        self, link: Link, lane: Lane, journal: JournalWriter, persist: Callable[[float, bool], bool]
+        self,
+        link: Link,
+        lane: Lane,
+        journal: JournalWriter,
+        persist: Callable[[float, bool], bool],
+        meanwhile: Callable[[], None] = lambda: None,
     ) -> None:
         self._link, self._lane, self._journal, self._persist = link, lane, journal, persist
+        self._meanwhile = meanwhile
         self._seq = 0
         self._calling = threading.Lock()
         self._noting = threading.Lock()
@@ -152,6 +159,7 @@ class Exchange:
             try:
                 self._link.send(step)
                 fault_point("claim.sent")
+                self._meanwhile()
                 worked = self._link.receive(step)
             except RedisError as error:
                 level = logging.WARNING if pause == PAUSES[0] else logging.DEBUG  # once an outage

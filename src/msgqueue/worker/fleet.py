@@ -237,6 +237,11 @@ class Fleet:
         return len(idle[:count])
 
     @property
+    def posted(self) -> bool:
+        """Whether a child is on lookout, at work though it may be."""
+        return any(child.on_lookout for child in self.living)
+
+    @property
     def watched(self) -> bool:
         """Whether a child hears of work from Redis itself."""
         return any(child.listening for child in self.living)

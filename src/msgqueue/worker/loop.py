@@ -101,6 +101,7 @@ class Loop:
             self._post_lookout: 0.0,
             self._look_around: 0.0,
             self._wake_late: NEVER,
+            self._look_again: NEVER,
             self._scale: 0.0 if self._scaler.scales else NEVER,
         }
         self._waking = 1
@@ -182,6 +183,15 @@ class Loop:
         if self._plan.burst and self._fleet.at_rest:
             self._calls.ask(lambda: steps.waiting(self._plan.terms.queues), self._end_burst)
 
+    def _look_again(self) -> None:
+        """Look whether there is work for others, unless a child has taken that over."""
+        self._at[self._look_again] = NEVER
+        if not self._fleet.watched:
+            self._wakeup.arm()
+
+    def _look_soon(self) -> None:
+        self._at[self._look_again] = clock() + AGAIN
+
     def _look_around(self) -> None:
         self._at[self._look_around] = clock() + crowd.EVERY
         self._crowd.look()
@@ -254,8 +264,10 @@ class Loop:
     def _hear_child(self, child: ChildProcess) -> None:
         got = self._fleet.hear(child)
         if not child.idle and not child.half_idle:
-            self._roused()
+            self._roused(child)
             return
+        if child.on_lookout and child.idle:  # no other need be posted
+            self._at[self._post_lookout] = clock() + LOOK_EVERY
         self._empty_handed = 0 if got else self._empty_handed + 1
         self._waking = 1
         # Where children find nothing in queues that are not empty, they are paused, or suspended:
@@ -276,29 +288,26 @@ class Loop:
             else:
                 self._obey(heard)
 
-    def _roused(self) -> None:
+    def _roused(self, child: ChildProcess) -> None:
         """The child on lookout has heard of work: watch it, and soon have another on lookout."""
         self._at[self._look] = min(self._at[self._look], clock() + watch.EVERY)
         if self._fleet.idle:
             self._at[self._post_lookout] = clock() + ENGAGED
-            self._look_again()
-
-    def _look_again(self) -> None:
-        self._at[self._look_at_queues] = clock() + AGAIN
+            if child.plenty:
+                self._look_soon()
 
     def _wake(self, heard: Signal) -> None:
         if heard.kind == "changed":
             self._empty_handed = 0
-            soon = clock() + AGAIN
-            if self._fleet.watched or self._at[self._look_at_queues] <= soon:
-                self._at[self._look_at_queues] = soon  # whoever is on lookout heard it, too
+            if self._fleet.posted or self._at[self._look_again] < NEVER:
+                self._look_soon()  # whoever is on lookout heard it, too
                 return
         woken = self._fleet.wake(self._waking)
         if woken:
             self._waking *= 2
             self._at[self._look] = min(self._at[self._look], clock() + watch.EVERY)
             if self._fleet.idle:  # there may be work for more
-                self._look_again()
+                self._look_soon()
 
     def _obey(self, heard: Signal) -> None:
         child = self._fleet.named(heard.worker)

@@ -35,6 +35,7 @@ class ChildProcess:
         lane: its lane and rq worker name.
         idle: whether it waits to be woken.
         half_idle: whether it runs a function, and could run coroutines beside it.
+        plenty: whether it was roused and may have left work for others.
         deaf: whether it has lost its end of the pipes.
         leaving: whether it said that it begins nothing more.
         exit: how it ended, once it has.
@@ -55,7 +56,7 @@ class ChildProcess:
         lane_id = secrets.token_hex(6)
         self.lane = Lane(lane_id, identity.worker_name(lane_id))
         self._identity, self._terms = identity, terms
-        self.idle = self.half_idle = self.deaf = self.leaving = self.retired = False
+        self.idle = self.half_idle = self.plenty = self.deaf = self.leaving = self.retired = False
         self.exit: Exit | None = None
         self.returning: dict[str, Entry] = {}
         self.born = clock()
@@ -136,7 +137,8 @@ class ChildProcess:
         except ConnectionError:
             said = b""
         self.deaf = not said
-        if said.endswith(doorbell.ROUSED):
+        self.plenty = doorbell.PLENTY in said
+        if said.endswith((doorbell.ROUSED, doorbell.PLENTY)):
             self.idle = False
         elif said.endswith((doorbell.SATED, doorbell.EMPTY)):
             self.idle = True
