@@ -2,9 +2,11 @@
 
 import time
 
+import pytest
 import redis
-from tests.store.conftest import Child, Spec, now_text, places
+from tests.store.conftest import Child, Spec, entry, now_text, ok, places
 
+from msgqueue.errors import RedisRefused
 from msgqueue.store import damage, steps
 from msgqueue.store.run import Store
 
@@ -106,3 +108,108 @@ def test_one_is_deleted_for_good(
 
     assert not client.keys("msgqueue:damaged:a*")
     assert store.run(damage.damaged(10)).total == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [(b"\xff\xfe", "\\xff\\xfe"), (b"a\nb", "a\\x0ab"), (b"\xed\xa0\x80", "\\xed\\xa0\\x80")],
+)
+def test_an_id_that_is_no_text_is_set_aside_under_a_name_that_is(
+    store: Store, client: redis.Redis, spec: Spec, child: Child, name: bytes, told: str
+) -> None:
+    store.run(steps.enqueue([spec("a"), spec("b")]))
+    client.rename("rq:job:a", b"rq:job:" + name)
+    client.lset("rq:queue:default", 0, name)  # type: ignore[arg-type] # bytes are fine
+
+    assert [job.id for job in child.claim(2)] == ["b"]
+
+    found = store.run(damage.damaged(1)).newest[0]
+    assert (found.id, "its id is no text" in found.reason) == (told, True)
+    assert store.run(damage.restore(told, now_text())) == "queued"
+    assert [job.id for job in child.claim(2)] == [told]
+
+
+@pytest.mark.parametrize("name", ["ä", "日本", "😀", "a:b", "a b"])
+def test_an_id_in_any_script_is_fine(store: Store, spec: Spec, child: Child, name: str) -> None:
+    store.run(steps.enqueue([spec(name)]))
+
+    assert [job.id for job in child.claim()] == [name]
+
+
+@pytest.mark.parametrize(
+    ("limit", "seconds"),
+    [("7", 7), ("0.5", 1), ("1e3", 1000), ("0x10", 16), ("-1", -1), ("-9", -1), ("", 180)],
+)
+def test_a_time_limit_is_read_as_redis_reads_numbers(
+    store: Store, client: redis.Redis, spec: Spec, child: Child, limit: str, seconds: int
+) -> None:
+    store.run(steps.enqueue([spec("a")]))
+    client.hset("rq:job:a", "timeout", limit)
+
+    assert [job.timeout for job in child.claim()] == [seconds]
+
+
+@pytest.mark.parametrize("limit", ["1e400", "inf"])
+def test_a_time_limit_without_end_is_a_long_one(
+    store: Store, client: redis.Redis, spec: Spec, child: Child, limit: str
+) -> None:
+    store.run(steps.enqueue([spec("a")]))
+    client.hset("rq:job:a", "timeout", limit)
+
+    assert child.claim()[0].timeout > 10**9
+
+
+@pytest.mark.parametrize("ttl", ["nan", "inf", "1e16", "500.5", "soon"])
+def test_a_time_to_live_that_redis_takes_not_costs_no_result(
+    store: Store, client: redis.Redis, spec: Spec, child: Child, ttl: str
+) -> None:
+    store.run(steps.enqueue([spec("a")]))
+    client.hset("rq:job:a", "result_ttl", ttl)
+
+    child.work(ok(child.claim()[0]), claim=0)
+
+    assert places(client, "a") == ["finished"]
+    assert client.ttl("rq:job:a") > 400
+    assert client.ttl("rq:results:a") > 400
+
+
+def test_executions_of_another_type_keep_no_other_from_being_swept(
+    store: Store, client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    store.run(steps.enqueue([spec("a"), spec("b")]))
+    for job in child.claim(2):
+        client.zadd("rq:wip:default", {entry(job).member: time.time() + 800})
+    client.set("rq:executions:a", "no zset")
+    store.run(steps.lead("me"))
+    client.hset("msgqueue:upkeep", "since", time.time() - 5)
+
+    store.run(steps.sweep("me", now_text()))
+
+    assert (places(client, "a"), places(client, "b")) == (["queue"], ["queue"])
+
+
+@pytest.mark.parametrize("retries", ["", "soon", "1e400", "9" * 40])
+def test_a_count_that_is_none_keeps_no_job_from_its_retry(
+    store: Store, client: redis.Redis, spec: Spec, child: Child, retries: str
+) -> None:
+    store.run(steps.enqueue([spec("a")]))
+    child.work(ok(child.claim()[0]), claim=0)
+    client.hset("rq:job:a", "mq_retries", retries)
+
+    assert store.run(steps.requeue("a", now_text())).done
+
+    assert places(client, "a") == ["queue"]
+
+
+def test_a_retry_into_a_queue_that_is_no_list_leaves_the_job_where_it_is(
+    store: Store, client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    store.run(steps.enqueue([spec("a")]))
+    child.work(ok(child.claim()[0]), claim=0)
+    client.set("rq:queue:default", "no list")
+
+    with pytest.raises(RedisRefused, match="WRONGTYPE"):
+        store.run(steps.requeue("a", now_text()))
+
+    assert client.zscore("rq:finished:default", "a") is not None
+    assert client.hget("rq:job:a", "status") == b"finished"

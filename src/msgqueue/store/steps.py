@@ -333,7 +333,7 @@ def _worked(execution: str, raw: list[Any]) -> Worked:
             job_id.decode(),
             execution,
             data,
-            int(float(timeout)) if timeout else DEFAULT_TIMEOUT,
+            DEFAULT_TIMEOUT if timeout == b"" else timeout,
             1 + runs,
             not plain,
         )

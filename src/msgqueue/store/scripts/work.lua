@@ -45,10 +45,18 @@ local function history(key, f)
   return runs, more[3], plain
 end
 
+-- Whole seconds; '' for a job that says nothing of it.
+local function time_limit(text)
+  if not text or text == '' then return '' end
+  local limit = tonumber(text)
+  if not limit or limit ~= limit then error('the timeout is no number') end
+  return math.ceil(math.max(-1, math.min(limit, LONGEST)))
+end
+
 local answer, size = {'', 0}, 2
 local function hand_out(queue, id, f, runs, plain)
   answer[size + 1], answer[size + 2], answer[size + 3] = queue, id, f[DATA]
-  answer[size + 4], answer[size + 5], answer[size + 6] = f[TIMEOUT] or '', plain, runs
+  answer[size + 4], answer[size + 5], answer[size + 6] = time_limit(f[TIMEOUT]), plain, runs
   size = size + 6
 end
 
@@ -134,7 +142,8 @@ local function take(queue, id, first)
   local runs, died, plain = history(key, f)
   local verdict = judge(queue, id, f, died, first)
   if verdict == 'wait' or verdict == 'drop' then return verdict end
-  if f[TIMEOUT] and not tonumber(f[TIMEOUT]) then error('the timeout is no number') end
+  if not is_text(id) then error('its id is no text') end
+  time_limit(f[TIMEOUT])
   redis.call('HSET', key, 'status', 'started', 'started_at', now_text, 'worker_name', worker, 'mq_exec', execution)
   if f[ORIGIN] ~= queue then redis.call('HSET', key, 'origin', queue) end
   if max_deliveries and not f[OURS] then redis.call('HSET', key, 'mq_max', max_deliveries) end

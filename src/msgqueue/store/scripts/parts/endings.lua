@@ -100,7 +100,7 @@ end
 
 -- value: false where no result is to be kept
 local function succeed(run, job, value)
-  local ttl = tonumber(job.result_ttl or '') or DEFAULT_RESULT_TTL
+  local ttl = result_ttl(job.result_ttl)
   local dependents = mark_dependents(run, ttl)
   if ttl >= 0 and ttl < FLOOR then leave_trace(run, job) end
   if ttl == 0 and not dependents then return vanish(run) end
@@ -161,7 +161,7 @@ local function repeat_run(run, job, value)
   local f = redis.call('HMGET', key, 'repeats_left', 'repeat_intervals')
   local left = tonumber(f[1] or '') or 0
   if left <= 0 then return succeed(run, job, value) end
-  local ttl = tonumber(job.result_ttl or '') or DEFAULT_RESULT_TTL
+  local ttl = result_ttl(job.result_ttl)
   if ttl ~= 0 then add_result(run, ttl, 1, 'return_value', value) end
   redis.call('HSET', key, 'status', 'finished', 'ended_at', run.ended_text, 'repeats_left', left - 1)
   if redis.call('EXISTS', key .. ':dependents') == 1 then visit(run.id, run.ended_text) end

@@ -5,11 +5,22 @@ local DEFAULT_FAILURE_TTL = 31536000
 local LONGEST = 3153600000 -- a hundred years; Redis refuses what overflows
 local FLOOR = 60 -- seconds for which an id is known at least: a copy of its enqueue may come late
 
--- Of a job that failed or was cancelled; -1 is for ever. text: its field failure_ttl
+-- Whole seconds that Redis takes; -1 is for ever. text: what the hash says
+local function seconds(text, default)
+  local ttl = tonumber(text or '') or default
+  if ttl ~= ttl then ttl = default end -- NaN
+  return ttl < 0 and -1 or math.floor(math.min(ttl, LONGEST))
+end
+
+-- Of a job that succeeded. text: its field result_ttl
+local function result_ttl(text)
+  return seconds(text, DEFAULT_RESULT_TTL)
+end
+
+-- Of a job that failed or was cancelled. text: its field failure_ttl
 local function failure_ttl(text)
-  local ttl = tonumber(text or '') or DEFAULT_FAILURE_TTL
-  if ttl ~= ttl then ttl = DEFAULT_FAILURE_TTL end -- NaN
-  return ttl < 0 and -1 or math.floor(math.min(math.max(ttl, FLOOR), LONGEST))
+  local ttl = seconds(text, DEFAULT_FAILURE_TTL)
+  return ttl < 0 and -1 or math.max(ttl, FLOOR)
 end
 
 -- Of a job that says nothing of it: what its worker was started with.

@@ -31,7 +31,7 @@ end
 local function forget(queue, id, execution, long)
   if long then
     redis.call('DEL', RQ .. 'execution:' .. member(id, execution))
-    redis.call('ZREM', RQ .. 'executions:' .. id, execution)
+    redis.pcall('ZREM', RQ .. 'executions:' .. id, execution) -- of another type it is none of rq's
   end
   local batch = removals[queue]
   if not batch then
