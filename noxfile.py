@@ -69,7 +69,8 @@ def fuzz(session: nox.Session) -> None:
     _install(session, *TEST)
     seed = f"--hypothesis-seed={random.randrange(1 << 32)}"  # noqa: S311 - a choice, no secret
     session.run(
-        "python", "-m", "pytest", "tests/fuzz", "--hypothesis-profile=fuzz", seed, *session.posargs
+        *("python", "-m", "pytest", "tests/fuzz", "--hypothesis-profile=fuzz", seed),
+        *("--override-ini=faulthandler_timeout=0", *session.posargs),
     )
 
 

@@ -29,6 +29,7 @@ from msgqueue import (
     UnknownTask,
 )
 from msgqueue.connection import Source
+from msgqueue.store.operations import write_cursor
 from msgqueue.testing import InlineWorker
 
 Both = Callable[..., Any]
@@ -205,6 +206,19 @@ def test_a_limit_out_of_range_is_refused(queue: TaskQueue, both: Both, limit: An
 def test_a_made_up_cursor_is_refused(queue: TaskQueue, both: Both) -> None:
     with pytest.raises(InvalidOption, match="pass the next_cursor of the page before"):
         both(queue, "jobs", JobStatus.QUEUED, cursor="made-up")
+
+
+@pytest.mark.parametrize(
+    "anchor",
+    [("x", "a"), ("nan", "a"), ("1_0", "a"), ("\u0663", "a"), ("1", 7), (1, "a"), ("1", "\ud800")],
+)
+def test_a_cursor_with_what_redis_reads_not_is_refused(
+    queue: TaskQueue, both: Both, anchor: Any
+) -> None:
+    cursor = write_cursor({"default": anchor, "high": anchor}, JobStatus.FAILED)
+
+    with pytest.raises(InvalidOption, match="pass the next_cursor of the page before"):
+        both(queue, "jobs", JobStatus.FAILED, cursor=cursor)
 
 
 def test_one_queue_is_listed_and_counted_by_its_name(queue: TaskQueue, both: Both) -> None:

@@ -10,6 +10,7 @@ from flask import abort, current_app
 from pydantic_core import from_json, to_json
 
 from msgqueue.errors import DamagedJob, JobNotFound
+from msgqueue.store.codec import text
 
 REGISTRIES = ("queued", "scheduled", "deferred", "started", "finished", "failed", "canceled")
 UNREADABLE = (
@@ -64,8 +65,7 @@ class Reader:
     def all_ids(self, queue: str, registry: str) -> list[str]:
         """Every id of a registry."""
         found, _ = self.ids(queue, registry)
-        options = {} if registry == "queued" else {"cleanup": False}
-        return list(found.get_job_ids(**options))
+        return _slice(found, registry, 0, None)
 
     def job(self, job_id: str) -> Any:
         """One job.
@@ -100,12 +100,13 @@ class Reader:
             return {"id": job_id, "description": str(damaged), "created_at": None}
 
 
-def _slice(found: Any, registry: str, start: int, stop: int) -> list[str]:
-    if stop <= start:
+def _slice(found: Any, registry: str, start: int, stop: int | None) -> list[str]:
+    """The ids from one place to another, or to the end; rq reads none that is no UTF-8."""
+    if stop is not None and stop <= start:
         return []
-    if registry == "queued":
-        return list(found.get_job_ids(start, stop - start))
-    return list(found.get_job_ids(start, stop - 1, cleanup=False))
+    read = found.connection.lrange if registry == "queued" else found.connection.zrange
+    names = map(text, read(found.key, start, -1 if stop is None else stop - 1))
+    return list(names) if registry == "queued" else [found.parse_job_id(name) for name in names]
 
 
 def _shown_job(web: Any) -> Any:
@@ -120,6 +121,10 @@ def _shown_job(web: Any) -> Any:
                 return super().restore(raw_data)
             except UNREADABLE as error:
                 raise DamagedJob(self.id, f"{type(error).__name__}: {error}") from error
+
+        @property
+        def dependency_ids(self) -> list[str]:
+            return [text(each) for each in self.connection.smembers(self.dependencies_key)]
 
         def latest_result(self, timeout: int = 0) -> Any:
             try:

@@ -122,9 +122,8 @@ def _job_page(web: Any, job: Any) -> dict[str, Any]:
     return told
 
 
-def _job_id(key: str | bytes) -> str:
-    text = key.decode() if isinstance(key, bytes) else key
-    return text.rpartition(":")[2].strip()
+def _job_id(key: str) -> str:
+    return key.rpartition(":")[2].strip()
 
 
 def _workers(queue: TaskQueue) -> Iterator[dict[str, Any]]:

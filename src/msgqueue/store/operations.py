@@ -1,7 +1,6 @@
 """What takes several steps: generators that yield steps, get their answers and return a value."""
 
 import base64
-import binascii
 import heapq
 import json
 from collections import Counter
@@ -9,6 +8,8 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
+
+from pydantic_core import from_json
 
 from msgqueue.errors import InvalidOption
 from msgqueue.jobs import JobInfo, JobSpec, JobStatus, Page
@@ -23,6 +24,7 @@ CHUNK_JOBS = 500
 CHUNK_BYTES = 1 << 20  # a larger call keeps Redis from others for too long
 MOST_A_PAGE = 1_000
 START: Anchor = ("", "")
+SCORE_SIGNS = frozenset("0123456789.e+-inf")
 
 
 def chunks(specs: Iterable[JobSpec]) -> Iterator[list[JobSpec]]:
@@ -119,9 +121,16 @@ def read_cursor(cursor: str, status: JobStatus) -> dict[str, Anchor]:
     """Where each queue goes on."""
     try:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        word, anchors = json.loads(raw)
+        word, anchors = from_json(raw)
         if word != status.value:
             raise ValueError(f"it belongs to the list of {word} jobs")
-        return {str(queue): (str(score), str(last)) for queue, (score, last) in anchors.items()}
-    except (ValueError, TypeError, AttributeError, binascii.Error, RecursionError) as error:
+        return {queue: _anchor(*anchor) for queue, anchor in anchors.items()}
+    except (ValueError, TypeError, AttributeError) as error:
         raise InvalidOption("cursor", cursor, "pass the next_cursor of the page before") from error
+
+
+def _anchor(score: str, last: str) -> Anchor:
+    if not (isinstance(score, str) and isinstance(last, str) and SCORE_SIGNS.issuperset(score)):
+        raise ValueError("no score that Redis reads, or no id")
+    float(score or 0)
+    return score, last
