@@ -129,7 +129,7 @@ def read_cursor(cursor: str, status: JobStatus) -> dict[str, Anchor]:
         raise InvalidOption("cursor", cursor, "pass the next_cursor of the page before") from error
 
 
-def _anchor(score: str, last: str) -> Anchor:
+def _anchor(score: Any, last: Any) -> Anchor:
     if not (isinstance(score, str) and isinstance(last, str) and SCORE_SIGNS.issuperset(score)):
         raise ValueError("no score that Redis reads, or no id")
     float(score or 0)
