@@ -100,10 +100,34 @@ def test_a_result_that_comes_while_waiting_is_answered_without_delay(
     timer.join()
 
 
-def test_the_first_success_of_a_job_that_rq_repeats_is_not_its_end(
-    both: Both, client: redis.Redis
+def test_the_result_of_a_job_just_enqueued_is_awaited_without_a_look(
+    queue: TaskQueue, client: redis.Redis
+) -> None:
+    charge.enqueue(7, cents=5)  # the script is known from here on
+    client.config_resetstat()
+    job = charge.enqueue(7, cents=5)
+    client.xadd(f"rq:results:{job.id}", {"type": 1, "return_value": base64.b64encode(b'"done"')})
+
+    assert job.result(timeout=5) == "done"
+
+    assert client.info("commandstats")["cmdstat_evalsha"]["calls"] == 1
+
+
+def test_a_job_that_is_run_again_is_not_answered_by_its_first_result(
+    worker: InlineWorker,
 ) -> None:
     job = charge.enqueue(7, cents=5)
+    worker.drain()
+    job.retry()
+
+    with pytest.raises(TimeoutError):
+        job.result(timeout=0.2)
+
+
+def test_the_first_success_of_a_job_that_rq_repeats_is_not_its_end(
+    both: Both, queue: TaskQueue, client: redis.Redis
+) -> None:
+    job = queue.job(charge.enqueue(7, cents=5).id)
     results = f"rq:results:{job.id}"
     client.hset(f"rq:job:{job.id}", "repeats_left", 1)
 

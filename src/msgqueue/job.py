@@ -38,7 +38,7 @@ class Job(Generic[R]):
         info: all of what `refresh` read; None before the first.
     """
 
-    __slots__ = ("_decode", "_runner", "id", "info", "status")
+    __slots__ = ("_decode", "_is_new", "_runner", "id", "info", "status")
 
     def __init__(
         self,
@@ -47,8 +47,11 @@ class Job(Generic[R]):
         decode: Callable[[bytes], R],
         status: JobStatus,
         info: JobInfo | None = None,
+        *,
+        is_new: bool = False,
     ) -> None:
         self.id, self.status, self.info = job_id, status, info
+        self._is_new = is_new  # nothing was ever written of it but that it waits
         self._runner, self._decode = runner, decode
 
     def __repr__(self) -> str:
@@ -133,7 +136,8 @@ class Job(Generic[R]):
             ResultExpired: it finished, and its result is not kept, or no longer.
         """
         self._runner.blocking("job.result_async")
-        return self._value(self._runner.wait(self.id, timeout))
+        is_new, self._is_new = self._is_new, False
+        return self._value(self._runner.wait(self.id, timeout, is_new=is_new))
 
     async def result_async(self, timeout: float | None = None) -> R:
         """Like `result`; all who wait in one event loop share one connection."""
@@ -167,6 +171,7 @@ class Job(Generic[R]):
         return status
 
     def _requeued(self, answer: Requeued) -> Self:
+        self._is_new = False
         self._left(answer.status)
         if not answer.done:
             raise JobConflict(self.id, "retry", self.status)

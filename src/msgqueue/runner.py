@@ -82,14 +82,14 @@ class Runner:
         """A result of a task that is not known here; b"" is None."""
         return self.serializer.loads(value) if value else None
 
-    def wait(self, job_id: str, timeout: float | None) -> Standing:
-        """How the job ended, once it has.
+    def wait(self, job_id: str, timeout: float | None, *, is_new: bool = False) -> Standing:
+        """How the job ended, once it has; `is_new`: it was enqueued just now.
 
         Raises:
             TimeoutError: it has not within `timeout` seconds.
         """
         connected = self._use()
-        return wait(connected.source, connected.store, job_id, timeout)
+        return wait(connected.source, connected.store, job_id, timeout, is_new=is_new)
 
     async def wait_async(self, job_id: str, timeout: float | None) -> Standing:
         """Like `wait`, over one connection for all who wait in this event loop."""

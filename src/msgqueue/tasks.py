@@ -79,7 +79,8 @@ class Task(Generic[P, R]):
         """
         spec = self._spec(args, kwargs)
         (enqueued,) = self._runner.blocking("task.enqueue_async").run(steps.enqueue((spec,)))
-        return self.job(enqueued)
+        is_new = enqueued.created and not self.defaults.job_id
+        return self.job(enqueued, is_new=is_new)
 
     async def enqueue_async(self, /, *args: P.args, **kwargs: P.kwargs) -> Job[R]:
         """Like `enqueue`, without blocking the event loop."""
@@ -151,9 +152,9 @@ class Task(Generic[P, R]):
         read = self._runner.serializer.loads(value) if value else None
         return cast(R, read if self._travels_as_is else self._signature.result_from_json(read))
 
-    def job(self, enqueued: Enqueued) -> Job[R]:
-        """The handle of a job of this task."""
-        return Job(enqueued.id, self._runner, self.decode_result, enqueued.status)
+    def job(self, enqueued: Enqueued, *, is_new: bool = False) -> Job[R]:
+        """The handle of a job of this task; `is_new`: nobody had used its id before."""
+        return Job(enqueued.id, self._runner, self.decode_result, enqueued.status, is_new=is_new)
 
     @cached_property
     def _travels_as_is(self) -> bool:

@@ -19,9 +19,7 @@ Kind = Literal["ok", "failed", "stopped", "retried"]
 KINDS: Mapping[int, Kind] = {1: "ok", 2: "failed", 3: "stopped", 4: "retried", 5: "failed"}
 
 MOST_DIGITS = 10  # of a count; Python refuses to read more than some thousand
-LONGEST_TRACE = (
-    1 << 20
-)  # bytes of a failure's text; what somebody packed may be a thousand times it
+LONGEST_TRACE = 1 << 20  # bytes of a failure's text; packed, it may claim a thousand times that
 
 #: What a list shows of a job.
 INFO_FIELDS = (

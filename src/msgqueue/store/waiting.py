@@ -23,6 +23,7 @@ from msgqueue.store.steps import Step
 
 LOOK_AGAIN = 1.0  # seconds
 LOOK_AT = 500  # jobs a step
+LOOK_AT_NEW = 0.1  # seconds before the first look at a job that was only just enqueued
 PAUSE = 0.05  # seconds, after a failure
 UNBLOCK_EACH = 0.005  # seconds
 MANY = 50  # jobs awaited, from which on news are collected for
@@ -74,14 +75,22 @@ def _standing(
         return Standing(word, None, last.decode(), bool(repeats))
 
 
-def wait(source: Source, store: Store, job_id: str, timeout: float | None) -> Standing:
+def wait(
+    source: Source, store: Store, job_id: str, timeout: float | None, *, is_new: bool = False
+) -> Standing:
     """How a job ended, once it has.
+
+    One that `is_new` has never run: the first entry of its result stream tells its end, and there
+    is nothing to look at before that.
 
     Raises:
         TimeoutError: it has not within `timeout` seconds.
         DamagedJob: its status cannot be read.
     """
     until = None if timeout is None else time.monotonic() + timeout
+    first = LOOK_AT_NEW if timeout is None else min(LOOK_AT_NEW, timeout)
+    if is_new and first > 0 and (success := _block(source, job_id, FIRST, first)) is not None:
+        return success
     while True:
         (standing,) = store.run(standings((job_id,)))
         if isinstance(standing, DamagedJob):
