@@ -25,4 +25,9 @@ def _figures(record: Record) -> str:
     conditions = "".join(f"- {value}\n" for value in record.conditions.values())
     notes = "".join(f"- {note}\n" for note in report.notes(record))
     image = f"![{RATE.title}]({PLOT.name})\n"
-    return f"\n{image}\n{conditions}\n{report.as_markdown(record)}\n{notes}\n"
+    summary = report.as_markdown(report.summary(record))
+    details = "\n".join(report.as_markdown(lines) for lines in report.details(record))
+    return (
+        f"\n{image}\n{conditions}\n### Beside the best\n\n{summary}\n"
+        f"### Everybody's figures\n\n{details}\n{notes}\n"
+    )

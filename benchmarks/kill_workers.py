@@ -26,7 +26,7 @@ import typer
 from benchmarks.fleet import Fleet
 from benchmarks.roster import CONTENDERS, MSGQUEUE
 from benchmarks.rq_view import complaints
-from benchmarks.server import PERSISTENCE, running
+from benchmarks.server import Persistence, running
 from benchmarks.trial import LOOK, WHOLE, Trial, trial
 from msgqueue.embedded import binary
 
@@ -49,7 +49,9 @@ def main(
     processes: Annotated[int, typer.Option(min=1)] = 2,
     mixed: Annotated[bool, typer.Option("--mixed", help="A plain rq worker beside ours.")] = False,
     server: Annotated[str | None, typer.Option(help="The server's executable.")] = None,
-    persistence: Annotated[str, typer.Option(help=" or ".join(PERSISTENCE))] = "none",
+    persistence: Annotated[
+        Persistence, typer.Option(help="What the server writes to disk.")
+    ] = Persistence.NONE,
 ) -> None:
     """Run the jobs once for each seed; exit code 1 if anything was not as it must be."""
     wrong: list[str] = []

@@ -1,12 +1,30 @@
 """What a run found: every value of every round, and the medians of them."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
 from benchmarks.measurements import Figure, Measurement
 from benchmarks.roster import RQ_2, RQ_3, Contender, Environment
+
+Among = Callable[[Contender], bool]
+
+
+def python_peer(one: Contender) -> bool:
+    """Whether it is written in Python."""
+    return one.role == "peer"
+
+
+def any_rq(one: Contender) -> bool:
+    """Whether it is rq, of either line."""
+    return one.environment in (RQ_2, RQ_3)
+
+
+def foreign(one: Contender) -> bool:
+    """Whether it is written in another language."""
+    return one.role == "foreign"
 
 
 @dataclass
@@ -58,34 +76,20 @@ class Record:
         values = self.values.get((column, figure.key))
         return median(values) if values else None
 
-    def ours(self, figure: Figure) -> float | None:
-        """Our median."""
-        return self._best(figure, [one for one in self.contenders if one.role == "ours"])
-
-    def best_peer(self, figure: Figure) -> float | None:
-        """The median of the Python peer that is best in this."""
-        return self._best(figure, [one for one in self.contenders if one.role == "peer"])
-
-    def best_foreign(self, figure: Figure) -> float | None:
-        """The median of the one in another language that is best in this."""
-        return self._best(figure, [one for one in self.contenders if one.role == "foreign"])
-
-    def best_rq(self, figure: Figure) -> float | None:
-        """The median of the rq that is best in this."""
-        rq = RQ_2, RQ_3
-        return self._best(figure, [one for one in self.contenders if one.environment in rq])
-
-    def times(self, figure: Figure, other: float | None) -> float | None:
-        """How many times better ours is than the other; below 1 it is worse."""
-        ours = self.ours(figure)
-        if not ours or not other:
-            return None
-        return ours / other if figure.best == "most" else other / ours
-
-    def _best(self, figure: Figure, contenders: list[Contender]) -> float | None:
+    def best(self, figure: Figure, among: Among) -> tuple[str, float] | None:
+        """Who of them is best in this, and its median."""
+        columns = dict.fromkeys(one.column for one in self.contenders if among(one))
+        found = [(self.middle(column, figure), column) for column in columns]
         pick = max if figure.best == "most" else min
-        middles = (self.middle(contender.column, figure) for contender in contenders)
-        return pick((middle for middle in middles if middle is not None), default=None)
+        value, column = pick((one for one in found if one[0] is not None), default=(None, ""))
+        return None if value is None else (column, value)
+
+    def times(self, figure: Figure, among: Among) -> float | None:
+        """How many times better ours is than the best of them; below 1 it is worse."""
+        ours, other = self.best(figure, lambda one: one.role == "ours"), self.best(figure, among)
+        if not ours or not other or not ours[1] or not other[1]:
+            return None
+        return ours[1] / other[1] if figure.best == "most" else other[1] / ours[1]
 
     def as_json(self) -> dict[str, Any]:
         """Everything, for a file."""
@@ -95,9 +99,9 @@ class Record:
                 figure.key: {
                     "title": figure.title,
                     "best": figure.best,
-                    "ours_to_best_peer": self.times(figure, self.best_peer(figure)),
-                    "ours_to_best_rq": self.times(figure, self.best_rq(figure)),
-                    "ours_to_best_foreign": self.times(figure, self.best_foreign(figure)),
+                    "ours_to_best_peer": self.times(figure, python_peer),
+                    "ours_to_best_rq": self.times(figure, any_rq),
+                    "ours_to_best_foreign": self.times(figure, foreign),
                 }
                 for measurement in self.measurements
                 for figure in measurement.figures

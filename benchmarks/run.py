@@ -16,7 +16,7 @@ from benchmarks.environments import Absent, InstallationFailed, prepare
 from benchmarks.measurements import Measurement
 from benchmarks.record import Record
 from benchmarks.roster import Contender, Environment
-from benchmarks.server import running
+from benchmarks.server import Persistence, running
 from benchmarks.trial import Effort, MeasurementFailed, Trial, trial
 
 
@@ -30,7 +30,7 @@ class Plan:
         effort: how long each takes.
         rounds: how often; the table shows medians.
         executable: of the server.
-        persistence: of the server, a key of `server.PERSISTENCE`.
+        persistence: of the server.
         environments: where the contenders are installed.
     """
 
@@ -39,7 +39,7 @@ class Plan:
     effort: Effort
     rounds: int
     executable: str
-    persistence: str
+    persistence: Persistence
     environments: Path
 
 

@@ -6,13 +6,20 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 import redis
 
 START_WITHIN = 10.0
 PAGE = 1000
-PERSISTENCE = {"none": "no", "aof": "yes"}
+
+
+class Persistence(StrEnum):
+    """What the server writes to disk."""
+
+    NONE = "none"
+    AOF = "aof"
 
 
 @dataclass(frozen=True)
@@ -75,13 +82,13 @@ class Server:
 
 
 @contextmanager
-def running(executable: str, persistence: str, folder: Path) -> Iterator[Server]:
+def running(executable: str, persistence: Persistence, folder: Path) -> Iterator[Server]:
     """Start it on a free port of the loopback, and end it afterwards."""
     port = _free_port()
     process = subprocess.Popen(
         [
             *(executable, "--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder)),
-            *("--save", "", "--appendonly", PERSISTENCE[persistence]),
+            *("--save", "", "--appendonly", "yes" if persistence is Persistence.AOF else "no"),
             *("--appendfsync", "everysec", "--logfile", str(folder / "server.log")),
         ],
         stdin=subprocess.DEVNULL,

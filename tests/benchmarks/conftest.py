@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from benchmarks.roster import CONTENDERS, Contender
-from benchmarks.server import Server, running
+from benchmarks.server import Persistence, Server, running
 from benchmarks.trial import Effort, Trial, trial
 
 from msgqueue.embedded import binary
@@ -22,7 +22,7 @@ TrialOf = Callable[[Contender], Trial]
 
 @pytest.fixture
 def redis(short_path: Path) -> Iterator[Server]:
-    with running(binary.find(None), "none", short_path) as server:
+    with running(binary.find(None), Persistence.NONE, short_path) as server:
         yield server
 
 

@@ -68,9 +68,10 @@ def test_a_contender_that_cannot_start_is_noted_and_the_others_are_measured(
         "No module named 'benchmarks.contenders.no_such_module'"
         in (record.faults["broken", "enqueue"])
     )
-    _, line, _ = report.lines(record)
-    assert line[1] == "failed"
-    assert line[2] not in {"failed", report.NONE}
+    ((_, failed, ours),) = report.details(record)
+    assert failed == ["broken", "failed", "failed"]
+    assert ours[0] == "msgqueue"
+    assert not {"failed", report.NONE} & set(ours)
 
 
 def test_an_error_that_nobody_foresaw_costs_that_one_measurement(trial_of: TrialOf) -> None:
