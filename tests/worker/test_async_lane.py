@@ -49,20 +49,6 @@ def test_functions_are_run_while_all_places_of_the_async_lane_are_taken(
     assert [nap.refresh().status for nap in naps[:2]] == [JobStatus.STARTED] * 2
 
 
-def test_a_coroutine_is_reported_while_no_functions_are_claimed_for_the_busy_sync_lane(
-    crew: Crew, eventually: Eventually
-) -> None:
-    crew.start(processes=1, queues=["default"])
-    nap = crew.enqueue("nap", 1.0, "napping")
-    eventually(lambda: crew.noted() == ["napping"])
-    crew.enqueue("sleep", 0.5, "sleeping")
-    eventually(lambda: "sleeping" in crew.noted())
-    for number in range(4):
-        crew.enqueue("add", number, 1)  # the async lane claims it, and leaves the queue alone then
-
-    assert nap.result(timeout=5) == 1.0
-
-
 def test_a_stopped_coroutine_costs_nobody_the_process(crew: Crew, eventually: Eventually) -> None:
     crew.start(processes=1)
     process = crew.enqueue("own_pid").result(timeout=5)
