@@ -469,7 +469,7 @@ class Model:
         token, text, most, _reason = args.take(4)
         if self.leader is None or self.leader[0] != token:
             return "not leader", 0, 0, 0
-        if self.now - self.leader[1] < HOLD:
+        if self.asked > self.now or self.now - self.leader[1] < HOLD:
             return "waiting", 0, 0, 0
         said = []
         for queue, member in sorted(self.leases, key=lambda key: (self.leases[key], key)):

@@ -169,6 +169,19 @@ def machines_that_never_live_long(world: World) -> None:
     end_well(world, 40)
 
 
+def a_clock_set_back(world: World) -> None:
+    world.supervisor(processes=0)  # it sweeps
+    world.settle(1)
+    client, _, _ = crew(world)
+    world.settle(60)
+    world.enqueue(client, world.spec("a", seconds=20))
+    for _ in range(20):
+        world.settle(0.5)
+        world.jump(-2)  # what was refreshed before lies in the future
+    end_well(world)
+    ensure(len(world.tale("a").starts) == 1, "a living worker's job ran twice")
+
+
 def cancelled_once_claimed(world: World) -> None:
     client, _, [child] = crew(world)
     world.unanswered.add(child.name)
@@ -316,7 +329,14 @@ STORIES: Final = {
     ),
     "N8 who leads after a death need not wait again": Story(
         machines_that_never_live_long,
-        (Change("lead.lua", "tonumber(held[3] or '') or time, time)", "time, time)"),),
+        (Change("lead.lua", "tonumber(held[3] or '') or time", "time"),),
+    ),
+    "N8 whoever sweeps waits where the clock went back": Story(
+        a_clock_set_back,
+        (
+            Change("lead.lua", "held[4] > score(time)", "false"),
+            Change("sweep.lua", "held[3] > score(time) or", ""),
+        ),
     ),
     "N9 cancel asks whoever holds the job": Story(
         cancelled_once_claimed,

@@ -1,16 +1,16 @@
 -- sweep(token, now_text, default_max, reason)
 -- Puts right what nobody refreshes any more: each such execution is a death of its process.
--- Only for the holder of the upkeep lock, once that is HOLD seconds old: after an outage the living
--- beat first.
+-- Only for the holder of the upkeep lock, once that is HOLD seconds old: after an outage, or where the
+-- clock went back, the living beat first.
 -- KEYS[1]  the upkeep lock
 -- Answers {state, requeued, failed, gone, rest}; state '' or 'not leader', 'waiting'; rest: for so many
 -- seconds nothing more can grow old.
 -- uses: clock, wip, front, keeping, admit, dependents, endings, damage
 local OLD, HOLD, PAGE = 8, 4, 100
-local held = redis.call('HMGET', KEYS[1], 'token', 'since')
+local held = redis.call('HMGET', KEYS[1], 'token', 'since', 'asked')
 if held[1] ~= ARGV[1] then return {'not leader', 0, 0, 0, '0'} end
 local time = now()
-if time - tonumber(held[2]) < HOLD then return {'waiting', 0, 0, 0, '0'} end
+if held[3] > score(time) or time - tonumber(held[2]) < HOLD then return {'waiting', 0, 0, 0, '0'} end
 redis.call('EXPIRE', MQ .. 'none', 1) -- first, so that full memory refuses none of what follows
 
 local answer, rest = {'', 0, 0, 0}, OLD
