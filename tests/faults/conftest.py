@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from tests.faults.figures import Figures
 from tests.faults.ledger import Verdict
+from tests.faults.proxy import Proxy
 from tests.faults.servers import Server
 from tests.faults.trial import Trial
 
@@ -81,6 +82,17 @@ def trials(choice: random.Random, tmp_path: Path, own_redis: OwnRedis) -> Iterat
 def trial(trials: Trials, url: str) -> Trial:
     """A trial on the server of the whole run."""
     return trials(url)
+
+
+@pytest.fixture
+def network(trial: Trial, choice: random.Random) -> Iterator[Proxy]:
+    """A way to the trial's Redis on which requests and replies meet faults; workers take it by
+    `trial.start(network.environment)`, producers by `trial.produce(10, url=network.url)`.
+    """
+    proxy = Proxy(trial.url, choice, trial.books.strike)
+    yield proxy
+    trial.close()  # while its workers can still say goodbye
+    proxy.close()
 
 
 @pytest.fixture

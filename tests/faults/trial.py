@@ -63,11 +63,11 @@ class Trial:
         self.supervisors.append(process)
         return process
 
-    def produce(self, count: int, **how: Any) -> Process:
-        """Start a producer of so many jobs; `how` is as in `Order`."""
+    def produce(self, count: int, url: str = "", **how: Any) -> Process:
+        """Start a producer of so many jobs, which takes this way; `how` is as in `Order`."""
         self._names += 1
         order = Order(f"p{self._names}", count, self.choice.randrange(1 << 32), **how)
-        process = Process(produce, self._producers_url, self.books.folder, order)
+        process = Process(produce, url or self._producers_url, self.books.folder, order)
         self.producers.append(process)
         return process
 
@@ -95,6 +95,17 @@ class Trial:
         """Whether a run of it began."""
         self.books.read()
         return key in self.books.runs
+
+    def wait_for(self, condition: Callable[[], object], within: float, what: str) -> None:
+        """Wait until something holds."""
+        until = time.monotonic() + within
+        while not condition():
+            assert time.monotonic() < until, f"not within {within} s: {what}"
+            time.sleep(0.01)
+
+    def wait_for_begin(self, key: str, within: float = 20.0) -> None:
+        """Wait until a run of it begins."""
+        self.wait_for(lambda: self.began(key), within, f"{key} begins")
 
     def read_runs(self, key: str) -> list[Run]:
         """The runs of a job until here."""
