@@ -75,6 +75,13 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def simulate(session: nox.Session) -> None:
+    """Thousands of seeded runs under a virtual clock; arguments go to tests.simulation."""
+    _install(session, *TEST)
+    session.run("python", "-m", "tests.simulation", *session.posargs, env={"PYTHONPATH": "."})
+
+
+@nox.session
 def package(session: nox.Session) -> None:
     """The wheel, as a user installs it, without any extra."""
     wheels = session.create_tmp()

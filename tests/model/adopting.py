@@ -22,6 +22,7 @@ def adopt(model: Model, snapshot: Snapshot) -> None:
             int(fields.get("retries_left", 0)),
         )
         job.runs_before = int(fields.get("mq_retries", 0))
+        job.asked_retries = int(fields.get("number_of_retries", 0))
         job.max = int(fields["mq_max"]) if "mq_max" in fields else None
         job.execution, job.stop = fields.get("mq_exec", ""), fields.get("mq_stop", "")
         job.expires = snapshot.keys[f"rq:job:{name}"].deadline

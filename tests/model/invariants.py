@@ -39,7 +39,7 @@ def compare(snapshot: Snapshot, model: Model) -> None:
 
 def one_place(snapshot: Snapshot, model: Model, exempt: frozenset[str]) -> Iterator[str]:
     """Each job is in exactly one place, and its hash agrees."""
-    places, jobs = snapshot.places(), snapshot.jobs()
+    places, jobs = snapshot.places(model.now), snapshot.jobs()
     for name, fields in jobs.items():
         if name in exempt:
             continue
@@ -98,7 +98,7 @@ def _kept_for_ever(fields: dict[str, str]) -> bool:
 
 def as_foretold(snapshot: Snapshot, model: Model) -> Iterator[str]:
     """The database is in the state of the model."""
-    jobs, places = snapshot.jobs(), snapshot.places()
+    jobs, places = snapshot.jobs(), snapshot.places(model.now)
     for name in jobs.keys() | model.jobs.keys():
         if name not in jobs or name not in model.jobs:
             yield f"{name} is {'missing' if name not in jobs else 'not gone'}"

@@ -187,4 +187,5 @@ class Ledger:
             tale = self._tales.get(job_id)
             ensure(tale is not None, f"{job_id} was acknowledged and is unknown")
             if tale is not None and tale.job.status == "finished" and not tale.tampered:
-                ensure("ok" in tale.ended.values(), f"{job_id} is finished and never ran")
+                ran = {"ok", "none"} & set(tale.ended.values())
+                ensure(ran, f"{job_id} is finished and never ran")

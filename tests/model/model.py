@@ -41,6 +41,7 @@ class Job:
     place: str = "queue"  # queue, wip, scheduled, finished, failed, canceled, nowhere
     enqueued: str = ""
     front: bool = False  # where it goes when its time has come
+    front_again: bool = False  # whether its repeats do
     due: int = 0
     expires: int | None = None
     max: int | None = None
@@ -143,13 +144,16 @@ class Model:
 
     def _enqueue(self, new: New) -> tuple[str, bool, str]:
         job = self.jobs.get(new.id)
-        if job is None and self.done.get(new.id, ("", 0))[0] == new.created:
-            return new.id, True, "finished"
         if job is not None and job.created == new.created:
             return new.id, True, job.status
-        if job is not None and (not job.final or new.unique):
+        if job is not None and not job.final:
+            return new.id, False, job.status
+        if self.done.get(new.id, ("", 0))[0] == new.created:
+            return new.id, True, "finished"
+        if job is not None and new.unique:
             return new.id, False, job.status
         if job is not None:
+            self.done[new.id] = job.created, self.now + MINUTE
             self.leases.pop((job.queue, f"{new.id}:{job.execution}"), None)
         fields = new.fields
         later = isinstance(new.place, float)
@@ -218,6 +222,7 @@ class Model:
         if job.place == "rq" or self._owns(Entry(job.queue, name, job.execution)):
             return "refused"
         self._take_out(name)
+        self.done[name] = job.created, self.now + MINUTE
         del self.jobs[name]
         return "deleted"
 
@@ -331,7 +336,7 @@ class Model:
         interval = job.intervals[at] if at < len(job.intervals) else 0
         job.retries_left -= 1
         job.runs_before += 1
-        self._again(run, job, interval)
+        self._again(run, job, interval, front=job.front_again)
         return "requeued"
 
     def _asks_to_retry(self, run: Run, job: Job) -> None:
@@ -344,7 +349,8 @@ class Model:
             return
         job.results.append((4, run.execution))
         job.asked_retries += 1
-        self._again(run, job, interval, front=bool(front))
+        job.front_again = job.front_again or bool(front)
+        self._again(run, job, interval, front=job.front_again)
 
     def _fail(self, run: Run, job: Job, status: str, kind: int) -> None:
         job.deaths = 0
@@ -524,7 +530,7 @@ class Model:
         for _, name in due:
             job = self.jobs[name]
             job.status, job.enqueued = "queued", text
-            self._push(name, front=job.front)
+            self._push(name, front=job.front or job.front_again)
         return False, len(due)
 
     def trim(self, args: Reader) -> None:

@@ -60,8 +60,13 @@ class Snapshot:
             for member, score in key.content.items()
         }
 
-    def places(self) -> dict[str, list[Place]]:
-        """Every place of every id."""
+    def places(self, now: int = 0) -> dict[str, list[Place]]:
+        """Every place of every id.
+
+        Args:
+            now: in milliseconds; who lies among the finished or failed until an earlier moment
+                counts there no more, and is only to be trimmed.
+        """
         found: dict[str, list[Place]] = {}
         for queue, ids in self.queues().items():
             for one in ids:
@@ -71,8 +76,9 @@ class Snapshot:
             found.setdefault(one, []).append(Place("wip", queue, execution))
         for registry in REGISTRIES:
             for queue, key in self.named(f"rq:{registry}:"):
-                for one in key.content:
-                    found.setdefault(one, []).append(Place(registry, queue))
+                for one, score in key.content.items():
+                    if registry not in ("finished", "failed") or float(score) * 1000 >= now:
+                        found.setdefault(one, []).append(Place(registry, queue))
         return found
 
 
