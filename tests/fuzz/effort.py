@@ -18,7 +18,7 @@ settings.register_profile(
 )
 
 
-def fuzzed(examples: int, times: int = 30) -> Callable[[Any], Any]:
+def fuzzed(examples: int, times: int = 40) -> Callable[[Any], Any]:
     """So many examples, the same each time; `times` as many, chosen anew, in the long run."""
     if settings.get_current_profile_name() == LONG:
         return settings(settings.get_profile(LONG), max_examples=examples * times)

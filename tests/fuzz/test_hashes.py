@@ -50,7 +50,7 @@ entries = st.fixed_dictionaries(
 ).map(lambda fields: [part for field in fields.items() for part in field])
 
 
-@fuzzed(300)
+@fuzzed(150)
 @given(job_id=any_text, values=hashes)
 def test_a_hash_is_read_or_damaged(job_id: str, values: tuple[bytes | None, ...]) -> None:
     with suppress(DamagedJob):
@@ -61,7 +61,7 @@ def test_a_hash_is_read_or_damaged(job_id: str, values: tuple[bytes | None, ...]
         assert to_json(info.meta)
 
 
-@fuzzed(300)
+@fuzzed(150)
 @given(entry=entries)
 def test_a_result_is_read_or_refused(entry: list[bytes]) -> None:
     with suppress(ValueError):
@@ -79,7 +79,7 @@ def test_a_failure_that_was_packed_to_a_thousandth_is_cut() -> None:
     assert result.traceback == "a" * LONGEST_TRACE
 
 
-@fuzzed(200)
+@fuzzed(100)
 @given(entry=entries, values=hashes)
 def test_the_answers_of_scripts_that_read_are_read(
     entry: list[bytes], values: tuple[bytes | None, ...]
@@ -103,7 +103,7 @@ def test_what_a_job_is_in_is_told_or_damaged(status: bytes) -> None:
             assert isinstance(step.decode(answer).status, JobStatus)
 
 
-@fuzzed(200)
+@fuzzed(100)
 @given(data=damaged(json_values.map(json.dumps).map(str.encode).map(zlib.compress)))
 def test_a_call_is_unpacked_or_left_as_it_is(data: bytes) -> None:
     assert isinstance(unpack_call(data), bytes)
@@ -139,7 +139,7 @@ def test_both_texts_of_a_moment_say_the_same(seconds: float) -> None:
     assert abs(moment.timestamp() - float(stream)) < 1e-3
 
 
-@fuzzed(200)
+@fuzzed(100)
 @given(
     trace=any_text
     | st.lists(st.sampled_from(('  File "x"', "    y", "E: z", "", ":")), max_size=6).map("\n".join)

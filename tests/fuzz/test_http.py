@@ -139,7 +139,7 @@ def test_no_made_up_key_holds(
     assert len(key) < 8 or key not in answer.content
 
 
-@fuzzed(30)
+@fuzzed(20)
 @given(place=st.sampled_from(PLACES), wrong=damages, results=damaged(st.just(b"MQ==")))
 def test_a_damaged_job_is_shown_or_told_of(
     api: TestClient, queue: TaskQueue, place: Place, wrong: Damage, results: bytes

@@ -41,7 +41,7 @@ def asked_for_ever(wrong: Damage) -> bool:
     return any(ttl.startswith(b"-") for ttl in ttls)
 
 
-@fuzzed(150)
+@fuzzed(100)
 @given(
     place=st.sampled_from(PLACES),
     wrong=damages,

@@ -37,7 +37,7 @@ variables = st.one_of(
 environments = st.dictionaries(st.sampled_from(NAMES), variables, max_size=4)
 
 
-@fuzzed(300)
+@fuzzed(200)
 @given(environ=environments)
 def test_an_environment_is_read_or_a_mistake_in_configuration(environ: Mapping[str, str]) -> None:
     with suppress(ConfigurationError):

@@ -45,7 +45,7 @@ messages = damaged(commands.map(json.dumps).map(str.encode)) | loose_json.map(
 )
 
 
-@fuzzed(300)
+@fuzzed(200)
 @given(data=messages, channel=st.sampled_from((b"rq:pubsub:w", INVALIDATED)))
 def test_a_message_is_a_signal_or_nothing(data: bytes, channel: bytes) -> None:
     heard = _signal([b"message", channel, data])
@@ -61,7 +61,7 @@ def execution() -> Execution:
     return Execution(queue, TimeLimit())
 
 
-@fuzzed(300)
+@fuzzed(200)
 @given(data=envelopes)
 def test_a_call_is_of_a_registered_task_or_an_error(execution: Execution, data: bytes) -> None:
     read = execution.read(Claimed("default", "a", "l.1", data, 30, 1, False))
