@@ -27,6 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("faults")
     group.addoption("--faults", action="store_true", help="all faults, at their full size")
     group.addoption("--fault-seed", type=int, help="repeat the choices of another run")
+    group.addoption("--docs", action="store_true", help="put the table into the documentation")
     group.addoption("--soak", type=float, default=0, help="mix all faults for so many seconds")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.faults import page
 from tests.faults.figures import Figures
 from tests.faults.ledger import Verdict
 from tests.faults.proxy import Proxy
@@ -29,6 +30,8 @@ def pytest_terminal_summary(
         terminalreporter.section(f"faults (--fault-seed={config.stash[SEED]})")
         for line in figures.table():
             terminalreporter.write_line(line)
+        if config.getoption("--docs"):
+            page.write(figures, config.getoption("--faults"), config.stash[SEED])
 
 
 @pytest.fixture

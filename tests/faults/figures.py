@@ -22,9 +22,13 @@ class Figures:
         before, sum_before = self.rows.get(fault, (0, Verdict()))
         self.rows[fault] = before + strikes, sum_before + verdict
 
+    def cells(self) -> list[tuple[str, ...]]:
+        """The table's rows, its head first."""
+        return [HEAD, *(_cells(fault, *row) for fault, row in self.rows.items())]
+
     def table(self) -> Iterator[str]:
         """The lines of a table."""
-        rows = [HEAD, *(_cells(fault, *row) for fault, row in self.rows.items())]
+        rows = self.cells()
         widths = [max(len(row[at]) for row in rows) for at in range(len(HEAD))]
         for fault, *numbers in rows:
             cells = [fault.ljust(widths[0])]

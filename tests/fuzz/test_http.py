@@ -141,7 +141,7 @@ def test_no_made_up_key_holds(
 
 @fuzzed(20)
 @given(place=st.sampled_from(PLACES), wrong=damages, results=damaged(st.just(b"MQ==")))
-def test_a_damaged_job_is_shown_or_told_of(
+def test_promise_11_a_damaged_job_is_shown_or_told_of_and_never_unpickled(
     api: TestClient, queue: TaskQueue, place: Place, wrong: Damage, results: bytes
 ) -> None:
     canary.SANG.clear()

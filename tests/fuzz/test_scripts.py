@@ -47,7 +47,7 @@ def asked_for_ever(wrong: Damage) -> bool:
     wrong=damages,
     acts=st.lists(st.sampled_from(ACTS), min_size=1, max_size=6),
 )
-def test_a_damaged_job_takes_no_other_with_it(
+def test_promise_9_a_damaged_job_takes_no_other_with_it(
     store: Store, client: redis.Redis, place: Place, wrong: Damage, acts: list[str]
 ) -> None:
     canary.SANG.clear()
