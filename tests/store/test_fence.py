@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from itertools import cycle
+from typing import Any
 
 import pytest
 import redis
@@ -48,7 +49,8 @@ def test_promise_3_of_two_executions_the_one_that_was_taken_over_is_refused(
 
     assert sorted(refused) == [(), (entry(old).member,)]
     assert places(client, "a") == ["finished"]
-    [(_, result)] = client.xrange("rq:results:a")
+    entries: Any = client.xrange("rq:results:a")
+    [(_, result)] = entries
     assert (result[b"execution_id"], result[b"return_value"]) == (new.execution.encode(), b"Mg==")
 
 
