@@ -1,4 +1,6 @@
-"""Runs rq's own tests with our worker class: python tests/conformance/run.py VERSION [PYTEST ARGS].
+"""Runs rq's own tests with our code: python tests/conformance/run.py VERSION [PYTEST ARGS].
+
+Those of workers get our worker class; those of queues and jobs get our store under rq's classes.
 
 The tests come from rq's source distribution and use the Redis at port 6379: a private one, in a
 network of its own where that can be made, else where the port is free. What fails is compared with
@@ -24,12 +26,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from groups import is_about_queue_and_job
+
 from msgqueue.embedded import binary
 
 HERE = Path(__file__).parent
 PORT = 6379
 LOOK = 0.01  # seconds between two looks at a server, which tells nobody when it listens
-QUEUE_AND_JOB = ("test_job.py", "test_queue.py", "test_queue_unique.py")
 A_TEST = 60  # seconds
 CLONE_NEWNET = 0x40000000
 UP = 1
@@ -48,8 +51,8 @@ class Verdict:
     """What one run of rq's tests says.
 
     Attributes:
-        passed: tests that went through our loop and passed, by group.
-        counted: tests that went through our loop, by group.
+        passed: tests that went through our code and passed, by group.
+        counted: tests that went through our code, by group.
         others: how the rest ended.
         new: failures that are not listed.
         mended: listed tests that passed.
@@ -83,8 +86,7 @@ def judge(outcomes: Mapping[str, Mapping[str, object]], expected: Mapping[str, s
 
 def group(test: str) -> str:
     """A is workers, and B is queues and jobs."""
-    name = test.partition("::")[0].rpartition("/")[2]
-    return "B queue and job" if name in QUEUE_AND_JOB else "A worker"
+    return "B queue and job" if is_about_queue_and_job(test) else "A worker"
 
 
 def expected_of(version: str) -> dict[str, str]:
@@ -163,7 +165,8 @@ def run_tests(folder: Path, arguments: Sequence[str]) -> dict[str, dict[str, obj
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
         "RUN_SLOW_TESTS_TOO": "1",
     }
-    command = [sys.executable, "-m", "pytest", "-p", "rq_plugin", "-p", "no:cacheprovider"]
+    command = [sys.executable, str(HERE / "reaper.py"), sys.executable, "-m", "pytest"]
+    command += ["-p", "rq_plugin", "-p", "no:cacheprovider"]
     command += ["--quiet", "--tb=short", "--disable-warnings", f"--timeout={A_TEST}"]
     subprocess.run([*command, *(arguments or ["tests"])], cwd=folder, env=env, check=False)
     read: dict[str, dict[str, object]] = json.loads(outcomes.read_text())
@@ -183,14 +186,14 @@ def again(
 
 def tell(version: str, verdict: Verdict, expected: Mapping[str, str]) -> None:
     """Print the figures."""
-    print(f"\nrq {version}'s own tests with msgqueue.RqWorker")
+    print(f"\nrq {version}'s own tests with msgqueue.RqWorker, and with our store under its queue")
     for name in sorted(verdict.counted):
         passed, counted = verdict.passed[name], verdict.counted[name]
-        print(f"  {name}: {passed} of {counted} that went through our loop passed")
+        print(f"  {name}: {passed} of {counted} that went through our code passed")
     passed, counted = verdict.passed.total(), verdict.counted.total()
     print(f"  together: {passed} of {counted}, {100 * passed / max(counted, 1):.1f} %")
     rest = ", ".join(f"{count} {word}" for word, count in sorted(verdict.others.items()))
-    print(f"  on code that rq's worker class left us: {rest}")
+    print(f"  on code that we have from rq: {rest}")
     print(f"  expected differences: {len(expected)}")
     for test in verdict.new:
         print(f"  NOT EXPECTED: {test}")

@@ -6,6 +6,7 @@ import time
 import pytest
 import redis
 from rq import Queue
+from rq.job import Job
 from rq.serializers import JSONSerializer
 from tests.store.conftest import Child, Spec, entry, error, now_text, ok, places, status
 
@@ -155,6 +156,20 @@ def test_a_job_is_deleted_with_all_that_belongs_to_it(
     child.work(ok(child.claim()[0]))
     assert store.run(steps.delete("a", now_text())) == "deleted"
     assert [key for key in client.keys("rq:*") if b":a" in key] == []
+
+
+def test_a_job_that_rq_saved_and_never_enqueued_is_deleted(
+    store: Store, client: redis.Redis
+) -> None:
+    job = Job.create(print, connection=client, id="a")
+    job.save()
+    client.hdel("rq:job:a", "origin")  # rq 3 writes none
+    client.zadd("rq:executions:a", {"1234": 1})
+    client.hset("rq:execution:a:1234", "id", "1234")
+
+    assert store.run(steps.delete("a", now_text())) == "deleted"
+
+    assert client.keys("rq:*") == []
 
 
 def test_a_running_job_is_not_deleted(

@@ -8,7 +8,8 @@
 local id, now_text = ARGV[1], ARGV[2]
 local key = RQ .. 'job:' .. id
 local f = redis.call('HMGET', key, 'status', 'origin', 'mq_exec', 'group_id', 'created_at')
-if not f[2] then return {'missing'} end
+if not f[2] and redis.call('EXISTS', key) == 0 then return {'missing'} end
+f[2] = f[2] or '' -- saved, and never enqueued
 local place = place_of(id, f)
 if place == 'claimed' or place == 'running' then return {'refused', f[1]} end
 local function leave_behind(dependent, status)
@@ -30,6 +31,9 @@ if f[1] ~= 'finished' then
   for _, dependent in ipairs(redis.call('SMEMBERS', waiting)) do pcall(leave_behind, dependent, f[1]) end
 end
 if not redis.call('ZSCORE', MQ .. 'handover', id) then redis.call('DEL', waiting) end
+for _, execution in ipairs(redis.call('ZRANGE', RQ .. 'executions:' .. id, 0, -1)) do
+  redis.call('DEL', RQ .. 'execution:' .. id .. ':' .. execution)
+end
 redis.call('DEL', key, RQ .. 'job::' .. id .. ':dependencies', RQ .. 'results:' .. id,
   RQ .. 'executions:' .. id)
 return {'deleted'}
