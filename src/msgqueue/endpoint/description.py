@@ -16,7 +16,7 @@ from redis.backoff import NoBackoff
 from redis.connection import AbstractConnection
 from redis.retry import Retry
 
-from msgqueue.endpoint import sentinel
+from msgqueue.endpoint import names, sentinel
 from msgqueue.errors import ConfigurationError
 
 SOCKET_TIMEOUT = 5.0
@@ -91,7 +91,7 @@ class Endpoint:
 
     def pool(self) -> redis.ConnectionPool:
         """A pool of its own; makes no connection."""
-        options = self._all_options(self.connection_class, Retry, MAX_CONNECTIONS)
+        options = self._all_options(names.bounded(self.connection_class), Retry, MAX_CONNECTIONS)
         if not self.sentinels:
             return redis.ConnectionPool(**options)
         return sentinel.pool(self.service, self.sentinels, self._to_sentinels(Retry), options)

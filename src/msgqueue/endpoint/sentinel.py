@@ -9,10 +9,12 @@ import redis.asyncio.sentinel
 import redis.sentinel
 from redis.sentinel import SentinelManagedConnection, SentinelManagedSSLConnection
 
+from msgqueue.endpoint import names
+
 Address = tuple[str, int]
 
 
-class _Connection(SentinelManagedConnection):
+class _Connection(SentinelManagedConnection, names.Connection):
     """redis-py asks Sentinel in `connect` alone; a command on a closed connection skips that."""
 
     def send_packed_command(self, command: Any, check_health: bool = True) -> None:
@@ -21,7 +23,7 @@ class _Connection(SentinelManagedConnection):
         super().send_packed_command(command, check_health)  # type: ignore[no-untyped-call]
 
 
-class _TLSConnection(_Connection, SentinelManagedSSLConnection):
+class _TLSConnection(_Connection, SentinelManagedSSLConnection, names.TLSConnection):
     """The same over TLS."""
 
 
@@ -35,6 +37,9 @@ def pool(
     tls = issubclass(options["connection_class"], redis.SSLConnection)
     ours = {**options, "connection_class": _TLSConnection if tls else _Connection}
     watch = redis.sentinel.Sentinel(list(sentinels), sentinel_kwargs=dict(to_sentinels))
+    for each in watch.sentinels:
+        plain = each.connection_pool
+        plain.connection_class = names.bounded(plain.connection_class)
     return redis.sentinel.SentinelConnectionPool(service, watch, **ours)
 
 
