@@ -128,6 +128,11 @@ def _listen(host: str, port: int) -> socket.socket:
     while True:
         try:
             return _bound(host, port)
+        except (socket.gaierror, OverflowError) as error:
+            raise ConfigurationError(
+                f"cannot listen on {host}:{port}: give an address of this machine, and a port of 0"
+                " to 65535"
+            ) from error
         except OSError as error:
             if error.errno != errno.EADDRINUSE or time.monotonic() > until:
                 raise ConfigurationError(

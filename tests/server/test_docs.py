@@ -22,6 +22,14 @@ def test_the_page_names_no_other_host_and_its_files_are_there(api: TestClient) -
     assert "url: location.origin + '/openapi.json'" in page
 
 
+def test_the_bare_address_leads_to_the_page(api: TestClient) -> None:
+    answer = api.get("/")
+
+    assert [each.status_code for each in answer.history] == [307]
+    assert answer.url.path == "/docs"
+    assert api.get("/", headers={"X-API-Key": "wrong"}).status_code == 401
+
+
 def test_the_page_runs_only_its_own_scripts(api: TestClient) -> None:
     answer = api.get("/docs")
 
@@ -42,7 +50,7 @@ def test_under_a_prefix_page_and_calls_go_there(app: FastAPI) -> None:
     outer.mount("/api/v1", app)
 
     with TestClient(outer, headers=HEADERS) as client:
-        page = client.get("/api/v1/docs").text
+        page = client.get("/api/v1/").text
         assert "location.origin + '/api/v1/openapi.json'" in page
         assert 'src="/api/v1/docs/swagger-ui-bundle.js"' in page
         schema = client.get("/api/v1/openapi.json").json()

@@ -278,6 +278,20 @@ def test_a_port_in_use_is_one_line(short_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("port", ["99999", "-1"])
+def test_a_port_that_cannot_be_is_one_line(short_path: Path, port: str) -> None:
+    assert refused(short_path, f"--port={port}") == (
+        f"msgqueue-serve: cannot listen on 127.0.0.1:{port}: give an address of this machine, and a"
+        " port of 0 to 65535"
+    )
+
+
+def test_a_host_that_does_not_exist_is_one_line(short_path: Path) -> None:
+    line = refused(short_path, "--host", "no such host", MSGQUEUE_API_KEYS="k" * 32)
+
+    assert line.startswith("msgqueue-serve: cannot listen on no such host:0: give an address")
+
+
 def test_a_wrong_app_is_one_line(short_path: Path) -> None:
     (short_path / "shop.py").write_text(APP)
 

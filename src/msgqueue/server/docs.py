@@ -7,7 +7,7 @@ import fastapi_offline
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.params import Depends
-from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse
 
 from msgqueue.server.problems import Problem, ProblemRoute
 
@@ -16,12 +16,16 @@ ASSET_NAMES = frozenset({"swagger-ui-bundle.js", "swagger-ui.css", "favicon.png"
 
 
 def create_docs_router(app: FastAPI, guard: Depends) -> APIRouter:
-    """The routes /docs and /openapi.json of our own app; a host app has its own."""
+    """The routes / (which leads on), /docs and /openapi.json of our own app; a host has its own."""
     router = APIRouter(route_class=ProblemRoute, dependencies=[guard], include_in_schema=False)
+
+    @router.get("/")
+    async def home(request: Request) -> RedirectResponse:
+        return RedirectResponse(f"{_root(request)}/docs")
 
     @router.get("/docs")
     async def docs(request: Request) -> HTMLResponse:
-        return _swagger(app.title, request.scope.get("root_path", "").rstrip("/"))
+        return _swagger(app.title, _root(request))
 
     @router.get("/docs/{name}")
     async def asset(name: str) -> Response:
@@ -33,11 +37,15 @@ def create_docs_router(app: FastAPI, guard: Depends) -> APIRouter:
     @router.get("/openapi.json")
     async def openapi(request: Request) -> JSONResponse:
         schema = app.openapi()
-        if root := request.scope.get("root_path", "").rstrip("/"):
+        if root := _root(request):
             schema = {**schema, "servers": [{"url": root}]}
         return JSONResponse(schema)
 
     return router
+
+
+def _root(request: Request) -> str:
+    return str(request.scope.get("root_path", "")).rstrip("/")
 
 
 def _swagger(title: str, root: str) -> HTMLResponse:
