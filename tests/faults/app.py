@@ -41,6 +41,19 @@ async def nap(key: str, seconds: float = 0.0) -> str:
 
 
 @queue.task
+def noise(key: str, size: int) -> str:
+    """Give back so many characters, of which each takes half a byte at least."""
+    with noted(key):
+        return os.urandom(size // 2).hex()
+
+
+@queue.task
+async def nap_noise(key: str, size: int) -> str:
+    with noted(key):
+        return os.urandom(size // 2).hex()
+
+
+@queue.task
 def poison(key: str, how: str) -> None:
     """End this process."""
     append(os.environ["RUNS"], "begin", key, os.getpid(), time.monotonic())

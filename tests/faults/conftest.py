@@ -56,8 +56,9 @@ def own_redis(short_path: Path) -> Iterator[OwnRedis]:
     """`own_redis(*options)` starts a Redis of the test's own, as `Server` does."""
     started: list[Server] = []
 
-    def start(*options: str, **how: Any) -> Server:
-        started.append(Server(short_path / f"redis-{len(started)}", *options, **how))
+    def start(*options: str, folder: Path | None = None, **how: Any) -> Server:
+        folder = folder or short_path / f"redis-{len(started)}"
+        started.append(Server(folder, *options, **how))
         return started[-1]
 
     yield start

@@ -145,9 +145,9 @@ class Books:
         """Something was done to these processes just now."""
         self.strikes.append(Strike(kind, time.monotonic(), frozenset(pids)))
 
-    def lapse(self, since: float) -> None:
-        """Redis need not have kept what it took in from then, by the monotonic clock, until now."""
-        self.lapses.append(Lapse(since, time.monotonic()))
+    def lapse(self, since: float, until: float | None = None) -> None:
+        """Redis need not have kept what it took in from then until now, or `until`."""
+        self.lapses.append(Lapse(since, time.monotonic() if until is None else until))
 
     def read(self) -> None:
         """Read on."""

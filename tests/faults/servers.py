@@ -1,5 +1,6 @@
 """Redis servers of a test's own on loopback, which it may kill, freeze and fill."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -9,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from msgqueue.embedded import binary
 
@@ -45,27 +48,32 @@ class Server:
         return f"redis://127.0.0.1:{self.port}/0"
 
     @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def alive(self) -> bool:
         """Whether its process runs."""
         return self._process is not None and self._process.poll() is None
 
     def client(self) -> redis.Redis:
-        """A client of its own."""
-        return redis.Redis(port=self.port, decode_responses=True)
+        """A client of its own, which asks once."""
+        once = Retry(NoBackoff(), 0)
+        return redis.Redis(port=self.port, decode_responses=True, retry=once)
 
-    def start(self, within: float = 10.0) -> None:
+    def start(self) -> None:
         """Start it, and wait until it serves."""
         self.launch()
+        self.wait_until("master", "slave", "sentinel")
+
+    def wait_until(self, *roles: str, within: float = 20.0) -> None:
+        """Wait until it is one of these, at most so many seconds."""
         until = time.monotonic() + within
-        while True:
-            try:
-                with self.client() as client:
-                    client.ping()
-                    return
-            except redis.ConnectionError:  # also while it loads
-                if time.monotonic() > until:
-                    raise
-                time.sleep(0.02)
+        while (role := self.role()) not in roles:
+            assert time.monotonic() < until, f"still {role} after {within} s, not {roles}"
+            time.sleep(0.01)
 
     def launch(self) -> None:
         """Start it, and wait for nothing."""
@@ -101,9 +109,26 @@ class Server:
             self.signal(signal.SIGCONT)
 
     def role(self) -> str:
-        """What it is among its replicas: "master", "slave" or, where it does not answer, "away"."""
+        """What it is: "master", "slave", "sentinel", "loading", or "away" where nobody answers."""
         try:
             with self.client() as client:
+                client.ping()  # ROLE is answered while it loads, too
                 return str(client.role()[0])
+        except redis.exceptions.BusyLoadingError:
+            return "loading"
         except redis.ConnectionError:
             return "away"
+
+    @property
+    def written(self) -> int:
+        """How many bytes its append-only file has."""
+        return self._written_to.stat().st_size
+
+    def forget(self, size: int) -> None:
+        """Keep so many bytes of its append-only file; it must have ended."""
+        os.truncate(self._written_to, size)
+
+    @property
+    def _written_to(self) -> Path:
+        (path,) = self.folder.glob("appendonlydir/*.incr.aof")
+        return path

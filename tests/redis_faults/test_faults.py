@@ -8,14 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import redis
 from rq import Worker
 from tests.faults.servers import Server
 from tests.redis_faults.conftest import CrewAt
 from tests.redis_faults.lossy import LossyWay
-from tests.worker.crew import Crew, Process
 
-from msgqueue import Job, JobFailed, JobStatus, QueueFull
+from msgqueue import JobFailed, JobStatus
 from msgqueue.connection import Source
 from msgqueue.embedded import binary
 from msgqueue.embedded.home import Home
@@ -23,107 +21,6 @@ from msgqueue.embedded.process import State, probe
 from msgqueue.store.signals import Wakeup
 
 Eventually = Callable[..., None]
-
-
-class Work:
-    """Two children that run long jobs, and jobs that wait behind them."""
-
-    def __init__(self, crew: Crew, eventually: Eventually, seconds: float) -> None:
-        self.crew, self._eventually = crew, eventually
-        self.supervisor: Process = crew.start(processes=2)
-        self.jobs: list[Job[object]] = [crew.enqueue("sleep", seconds, f"long {n}") for n in "ab"]
-        eventually(lambda: len(crew.noted()) == 2)
-        self.jobs += [crew.enqueue("note", n) for n in range(20)]
-        self.children = self.supervisor.children()
-
-    def end_well(self, timeout: float = 30.0) -> None:
-        """Every job was run once and is finished, by the children that there were."""
-        for job in self.jobs:
-            job.result(timeout=timeout)
-        assert Counter(self.crew.noted()) == dict.fromkeys(
-            ("long a", "long b", *map(str, range(20))), 1
-        )
-        counts = self.crew.queue.counts()
-        assert counts[JobStatus.FINISHED] == 22
-        assert sum(counts.values()) == 22
-        assert self.supervisor.children() == self.children
-
-
-@pytest.mark.slow
-def test_a_redis_that_is_killed_and_restarted(
-    server: Server, crew_at: CrewAt, eventually: Eventually
-) -> None:
-    work = Work(crew_at(server.url), eventually, 4)
-
-    server.end()
-    time.sleep(5)
-    server.start()
-
-    work.end_well()
-
-
-@pytest.mark.slow
-def test_a_redis_that_is_away_for_longer_than_a_worker_is_known(
-    server: Server, crew_at: CrewAt, eventually: Eventually
-) -> None:
-    work = Work(crew_at(server.url), eventually, 5)
-
-    server.end()
-    time.sleep(65)
-    server.start()
-
-    work.end_well()
-
-
-@pytest.mark.slow
-def test_a_redis_that_hangs_for_longer_than_a_lease(
-    server: Server, crew_at: CrewAt, eventually: Eventually
-) -> None:
-    work = Work(crew_at(server.url), eventually, 14)
-
-    server.signal(signal.SIGSTOP)
-    time.sleep(11)
-    server.signal(signal.SIGCONT)
-
-    work.end_well()
-
-
-@pytest.mark.slow
-def test_a_redis_that_is_slow_to_answer(
-    server: Server, crew_at: CrewAt, eventually: Eventually
-) -> None:
-    work = Work(crew_at(server.url), eventually, 2)
-
-    for _ in range(2):
-        server.client().execute_command("CLIENT", "PAUSE", 4000, "ALL")
-        time.sleep(4.2)
-
-    work.end_well()
-
-
-@pytest.mark.slow
-def test_a_redis_that_is_read_only_for_a_while(
-    server: Server, crew_at: CrewAt, eventually: Eventually
-) -> None:
-    work = Work(crew_at(server.url), eventually, 3)
-
-    server.client().replicaof("127.0.0.1", "1")  # a primary that does not exist: data stay
-    time.sleep(5)
-    server.client().replicaof("NO", "ONE")
-
-    work.end_well()
-
-
-def test_a_redis_whose_memory_is_full(
-    server: Server, crew_at: CrewAt, eventually: Eventually
-) -> None:
-    work = Work(crew_at(server.url), eventually, 1)
-
-    server.client().config_set("maxmemory", 1)
-
-    with pytest.raises(QueueFull):
-        work.crew.enqueue("note", "one more")
-    work.end_well()
 
 
 @pytest.mark.slow
@@ -172,25 +69,6 @@ def test_connections_that_die_without_a_word(
 
 
 @pytest.mark.slow
-def test_a_redis_that_comes_back_empty(
-    servers: list[Server], short_path: Path, crew_at: CrewAt, eventually: Eventually
-) -> None:
-    server = Server(short_path / "server", "--save", "")
-    servers.append(server)
-    crew = crew_at(server.url)
-    crew.start(processes=2)
-    crew.enqueue("sleep", 60.0, "forgotten")
-    eventually(lambda: crew.noted() == ["forgotten"])
-
-    server.end()
-    server.start()
-
-    assert crew.enqueue("add", 1, 2).result(timeout=15) == 3
-    eventually(lambda: not crew.queue.counts()[JobStatus.STARTED])
-    assert len(Worker.all(connection=crew.redis)) >= 1
-
-
-@pytest.mark.slow
 def test_a_worker_that_starts_before_its_redis(server: Server, crew_at: CrewAt) -> None:
     crew = crew_at(server.url)
     server.end()
@@ -219,65 +97,6 @@ def test_a_worker_that_is_told_to_end_while_redis_is_away(
 
     assert job.result(timeout=25) == 2.0
     assert crew.noted() == ["began"] * 2
-
-
-@pytest.fixture
-def sentinel(server: Server, servers: list[Server]) -> tuple[Server, Server, str]:
-    """A primary, its replica, and the url by which a Sentinel leads to the one that is primary."""
-    folder = server.folder.parent
-    replica = Server(
-        folder / "replica", "--replicaof", "127.0.0.1", str(server.port),
-        "--repl-diskless-sync-delay", "0", "--save", "",
-    )  # fmt: skip
-    servers.append(replica)
-    while replica.client().info("replication")["master_link_status"] != "up":
-        time.sleep(0.05)
-    config = folder / "sentinel.conf"
-    config.write_text(
-        f"sentinel monitor main 127.0.0.1 {server.port} 1\n"
-        "sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 3000\n"
-    )
-    watch = Server(folder / "sentinel", str(config), "--sentinel")
-    servers.append(watch)
-    while not watch.client().sentinel_slaves("main"):
-        time.sleep(0.05)
-    return server, replica, f"redis+sentinel://127.0.0.1:{watch.port}/main/0"
-
-
-def role(server: Server) -> str:
-    try:
-        return str(server.client().role()[0])
-    except redis.ConnectionError:
-        return "away"
-
-
-@pytest.mark.slow
-def test_a_primary_that_dies_and_is_replaced_through_sentinel(
-    sentinel: tuple[Server, Server, str], crew_at: CrewAt, eventually: Eventually
-) -> None:
-    primary, replica, url = sentinel
-    work = Work(crew_at(url), eventually, 4)
-    primary.client().wait(1, 2000)
-
-    primary.end()
-    eventually(lambda: role(replica) == "master", 15.0)
-
-    work.end_well()
-
-
-@pytest.mark.slow
-def test_a_primary_that_is_replaced_in_good_order(
-    sentinel: tuple[Server, Server, str], crew_at: CrewAt, eventually: Eventually
-) -> None:
-    primary, replica, url = sentinel
-    primary.client().config_set("min-replicas-to-write", 1)  # else it takes writes that are lost
-    work = Work(crew_at(url), eventually, 4)
-    watch = redis.Redis(port=int(url.split(":")[2].split("/")[0]))
-
-    watch.execute_command("SENTINEL", "FAILOVER", "main")
-    eventually(lambda: role(replica) == "master" and role(primary) == "slave", 20.0)
-
-    work.end_well()
 
 
 @pytest.mark.slow

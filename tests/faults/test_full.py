@@ -1,0 +1,114 @@
+"""Promise 8 where there is no room: in the memory of Redis, and on its disk."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.faults.conftest import Judge, OwnRedis, Trials
+from tests.faults.disks import Disk, limited_file, tmpfs
+from tests.faults.servers import ALWAYS, EVERY_SECOND, Server
+from tests.faults.work import Work
+
+from msgqueue import QueueFull
+from msgqueue.errors import RedisUnavailable
+
+DISKS = [
+    pytest.param(limited_file, id="a limited file"),
+    pytest.param(tmpfs, id="a small tmpfs", marks=pytest.mark.faults),
+]
+
+
+@pytest.fixture
+def disk(request: pytest.FixtureRequest, short_path: Path) -> Iterator[Disk]:
+    """The disk of a server whose folder is "disk", of the kind that the test names."""
+    with request.param(short_path / "disk") as disk:
+        yield disk
+
+
+def test_promise_8_a_full_memory_takes_no_job_and_all_that_it_has_end(
+    trials: Trials, judge: Judge, own_redis: OwnRedis
+) -> None:
+    server = own_redis(*ALWAYS)
+    trial = trials(server.url)
+    work = Work(trial, 300)
+
+    server.client().config_set("maxmemory", 1)
+    trial.books.strike("full")
+    with pytest.raises(QueueFull):
+        trial.enqueue("work", "refused", expected=False)
+    work.eventually(trial.at_rest, 60)
+    assert judge("F10 all ends while Redis is full", trial).duplicated == ()
+
+    server.client().config_set("maxmemory", 0)
+    trial.produce(100)
+    assert judge("F10 all ends while Redis is full", trial).duplicated == ()
+    assert work.same_workers()
+
+
+@pytest.mark.parametrize("disk", DISKS, indirect=True)
+def test_promise_8_a_full_disk_loses_nothing_where_redis_stays(
+    trials: Trials, judge: Judge, disk: Disk, own_redis: OwnRedis, short_path: Path
+) -> None:
+    """With `everysec` Redis refuses writes (MISCONF) until it could write again."""
+    server = own_redis(*EVERY_SECOND, folder=short_path / "disk", within=disk.within)
+    trial = trials(server.url)
+    work = Work(trial, 600)
+
+    disk.fill(server)
+    work.eventually(lambda: refuses_writes(server), 20)
+    trial.books.strike("disk full")
+    with pytest.raises(RedisUnavailable, match="MISCONF"):
+        trial.enqueue("work", "refused", expected=False)
+    disk.empty(server)
+
+    assert judge("F11 disk full, everysec", trial, within=60).duplicated == ()
+    assert work.same_workers()
+
+
+@pytest.mark.parametrize("disk", DISKS, indirect=True)
+def test_promise_1_a_full_disk_loses_nothing_where_redis_ends(
+    trials: Trials, judge: Judge, disk: Disk, own_redis: OwnRedis, short_path: Path
+) -> None:
+    """With `always` Redis ends rather than to answer for what it could not write."""
+    server = own_redis(*ALWAYS, folder=short_path / "disk", within=disk.within)
+    trial = trials(server.url)
+    work = Work(trial, 600)
+
+    disk.fill(server)
+    work.eventually(lambda: not server.alive, 20)
+    trial.books.strike("disk full")
+    disk.empty(server)
+    server.start()
+
+    assert judge("F11 disk full, always", trial, within=60).duplicated == ()
+    assert work.same_workers()
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("disk", DISKS, indirect=True)
+def test_a_redis_that_is_killed_while_its_disk_is_full_forgets_what_it_could_not_write(
+    trials: Trials, judge: Judge, disk: Disk, own_redis: OwnRedis, short_path: Path
+) -> None:
+    """With `everysec` it has answered for the writes before the one that found the disk full."""
+    server = own_redis(*EVERY_SECOND, folder=short_path / "disk", within=disk.within)
+    trial = trials(server.url)
+    work = Work(trial, 600)
+
+    since = time.monotonic()
+    disk.fill(server)
+    work.eventually(lambda: refuses_writes(server), 20)
+    server.end()
+    trial.books.strike("disk full")
+    trial.books.lapse(since)
+    disk.empty(server)
+    server.start()
+
+    judge("F11 disk full, everysec, and kill -9", trial, within=60)
+    assert all(one.alive for one in trial.supervisors)
+
+
+def refuses_writes(server: Server) -> bool:
+    """Whether it could not write what it took in."""
+    status = server.client().info("persistence")["aof_last_write_status"]
+    return bool(status == "err")

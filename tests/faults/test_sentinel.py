@@ -1,0 +1,93 @@
+"""Promise 8 at a failover through Sentinel, and what such a failover may forget.
+
+Replication lags behind: what a primary took in and had not passed on when it was replaced is
+forgotten. How much is measured; that it is nothing older and nothing newer is asserted.
+"""
+
+import time
+from pathlib import Path
+
+import pytest
+from tests.faults.conftest import Judge, OwnRedis, Trials
+from tests.faults.sentinels import MOST_LAG, Watched
+from tests.faults.trial import Trial
+from tests.faults.work import Work
+
+RESUMED = 15.0  # seconds from a new primary until a worker begins a job
+
+
+@pytest.fixture
+def watched(own_redis: OwnRedis, short_path: Path) -> Watched:
+    """A primary that Sentinels watch, with two replicas."""
+    return Watched(own_redis, short_path)
+
+
+@pytest.fixture
+def trial(trials: Trials, watched: Watched) -> Trial:
+    """A trial that finds its Redis by Sentinel."""
+    return trials(watched.url)
+
+
+def resumes(trial: Trial, work: Work) -> None:
+    """Work goes on, by the same supervisors."""
+    trial.enqueue("work", "afterwards")
+    work.eventually(lambda: trial.began("afterwards"), RESUMED)
+    assert all(one.alive for one in trial.supervisors)
+
+
+@pytest.mark.parametrize(
+    "how", ["kill -9", pytest.param("frozen", marks=pytest.mark.faults)]
+)  # fmt: skip
+def test_promise_8_a_primary_that_is_gone_is_replaced_and_no_worker_exits(
+    trial: Trial, watched: Watched, judge: Judge, whole: bool, how: str
+) -> None:
+    work = Work(trial, 2000 if whole else 400)
+    former, since = watched.primary, watched.all_replicated()
+
+    if how == "kill -9":
+        former.end()
+        watched.until_replaced(former)
+    else:
+        with former.frozen():
+            watched.until_replaced(former)
+        watched.until_demoted(former)
+    trial.books.strike(how)
+    trial.books.lapse(since)
+
+    resumes(trial, work)
+    judge(f"F12 failover, {how}", trial, within=60)
+
+
+@pytest.mark.faults
+def test_promise_8_a_primary_that_is_replaced_in_good_order(
+    trial: Trial, watched: Watched, judge: Judge
+) -> None:
+    work = Work(trial, 2000)
+    former, since = watched.primary, watched.all_replicated()
+
+    watched.fail_over()
+    watched.until_replaced(former)
+    watched.until_demoted(former)
+    trial.books.strike("replaced")
+    trial.books.lapse(since)
+
+    resumes(trial, work)
+    judge("F12 failover, in good order", trial, within=60)
+
+
+@pytest.mark.faults
+def test_what_a_primary_takes_in_after_it_was_cut_off_is_bounded_by_min_replicas_max_lag(
+    trial: Trial, watched: Watched, judge: Judge
+) -> None:
+    work = Work(trial, 2000)
+    former, since = watched.primary, watched.all_replicated()
+
+    watched.cut_off(former)
+    trial.books.lapse(since, until=time.monotonic() + MOST_LAG + 1)  # it looks once a second
+    watched.until_replaced(former)
+    trial.books.strike("cut off")
+    resumes(trial, work)
+    watched.rejoin(former)
+    watched.until_demoted(former)
+
+    judge("F12 primary cut off from its replicas", trial, within=60)

@@ -1,0 +1,38 @@
+"""Producers and workers at work."""
+
+import time
+from collections.abc import Callable
+
+from tests.faults.trial import Trial
+
+
+class Work:
+    """Two producers and two workers at work on a trial's Redis, with long jobs under way.
+
+    Args:
+        trial: whose they are.
+        jobs: how many the producers enqueue.
+        long: seconds that the long jobs take.
+    """
+
+    def __init__(self, trial: Trial, jobs: int, long: float = 1.0) -> None:
+        self._trial = trial
+        for _ in range(2):
+            trial.start(processes=1)
+            trial.produce(jobs // 2, pause=0.01)
+        self.eventually(lambda: len(trial.children()) == 2, 20)
+        trial.wait_for_acknowledged(20)
+        for number in range(2):
+            trial.enqueue("nap", f"long-{number}", long)
+        self._children = trial.children()
+
+    def same_workers(self) -> bool:
+        """Whether no worker has ended."""
+        return self._trial.children() == self._children
+
+    def eventually(self, condition: Callable[[], object], within: float) -> None:
+        """Wait until something holds, at most so many seconds."""
+        until = time.monotonic() + within
+        while not condition():
+            assert time.monotonic() < until, f"not within {within} s"
+            time.sleep(0.01)
