@@ -32,6 +32,7 @@ class Lines:
         with self.path.open("rb") as file:
             file.seek(self._read)
             text = file.read()
+        text = text[: text.rfind(b"\n") + 1]  # the last one may still be under way
         self._read += len(text)
         for line in text.decode().splitlines():
             yield line.split(" ")
