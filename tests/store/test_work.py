@@ -232,7 +232,7 @@ def test_a_run_that_rq_cancelled_leaves_one_result_where_its_worker_lets_it_end(
     worked = child.work(ok(job))
     settled = child.settle(outcomes=(ok(job),))
 
-    assert said.lost == said.canceled == {entry(job).member}
+    assert said.lost == said.dropped == {entry(job).member}
     assert worked.refused == ()
     assert settled.refused == (entry(job).member,)
     assert client.xlen("rq:results:a") == 1

@@ -50,6 +50,7 @@ def wait_for(line: str) -> str:
     note("waits")
     while line not in Path(os.environ["NOTES"]).read_text().splitlines():
         time.sleep(0.02)
+    note("over")
     return line
 
 

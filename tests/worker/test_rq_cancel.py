@@ -1,4 +1,4 @@
-"""rq's own cancel, of jobs that run under `msgqueue.RqWorker` and under our own supervisor."""
+"""rq's own cancel and delete, of jobs that run under RqWorker and under our own supervisor."""
 
 from collections.abc import Callable
 
@@ -52,6 +52,23 @@ def test_a_run_that_rq_cancels_goes_on_to_its_end_and_keeps_its_result(
     assert rq.job(dependent).get_status() == "deferred"
     assert rq.redis.zcard("rq:wip:default") == 0
     assert [worker.pid] == list(after.return_value() or ())[1:]
+
+
+def test_a_run_whose_job_rq_deletes_goes_on_to_its_end_and_leaves_nothing(
+    rq: Deployment, eventually: Eventually
+) -> None:
+    job = rq.queue.enqueue(plain.wait_for, "end")
+    rq.start()
+    eventually(lambda: rq.noted() == ["waits"])
+
+    rq.job(job).delete()
+    for _ in range(2):
+        await_beat(rq, eventually)
+    plain.note_to(rq.notes, "end")
+
+    eventually(lambda: rq.noted()[-1] == "over")
+    eventually(lambda: rq.redis.zcard("rq:wip:default") == 0)
+    assert not [key for key in rq.redis.keys("rq:*") if job.id.encode() in key]
 
 
 def test_a_run_that_rq_cancelled_and_that_fails_tells_why_and_is_not_retried(

@@ -95,8 +95,8 @@ class Worker(NamedTuple):
     """What rq shows of a worker, and by which rules its jobs end.
 
     `max_deliveries`: for jobs that plain rq enqueued; None for the default. `result_ttl`: seconds,
-    for jobs that say nothing of it; None for the default. `lets_end`: whether a run that rq cancels
-    goes on to its end.
+    for jobs that say nothing of it; None for the default. `lets_end`: whether a run that rq
+    cancels or deletes goes on to its end.
     """
 
     queues: tuple[str, ...]
@@ -182,7 +182,7 @@ class Beaten(NamedTuple):
     closed: bool  # it was declared dead: end it
     lost: frozenset[str]
     stop: frozenset[str]
-    canceled: frozenset[str] = frozenset()  # those of the lost that rq cancelled
+    dropped: frozenset[str] = frozenset()  # those of the lost that rq cancelled or deleted
 
 
 class Swept(NamedTuple):

@@ -73,7 +73,7 @@ class Heart:
                 continue
             kept = [record for record in records if record.member not in beaten.lost]
             child.confirm(kept, self._sent_at + BEGIN_WITHIN)
-            spared = beaten.canceled if child.lets_end else frozenset()
+            spared = beaten.dropped if child.lets_end else frozenset()
             lost = [record for record in records if record.member in beaten.lost]
             self._lose(child, [r for r in lost if r.state is State.HELD or r.member not in spared])
             for member in beaten.stop:

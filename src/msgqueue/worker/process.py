@@ -111,7 +111,7 @@ class ChildProcess:
 
     @property
     def lets_end(self) -> bool:
-        """Whether a run that rq cancels goes on to its end."""
+        """Whether a run that rq cancels or deletes goes on to its end."""
         return self._terms.lets_end
 
     def account(self) -> Account:

@@ -29,7 +29,7 @@ class Terms:
         jobs: how many jobs it claims in all; None for any number.
         max_deliveries: of jobs that plain rq enqueued; None for the default.
         result_ttl: seconds, of jobs that say nothing of it; None for the default.
-        lets_end: whether a run that rq cancels goes on to its end: rq's rule.
+        lets_end: whether a run that rq cancels or deletes goes on to its end: rq's rule.
         rules: by what jobs run, instead of the TaskQueue's own rules.
 
     Raises:

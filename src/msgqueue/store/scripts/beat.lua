@@ -3,7 +3,7 @@
 -- The supervisor keeps its children registered and what they hold leased.
 -- A child whose key is gone is registered again whole; one that was declared dead is left alone.
 -- Entries marked long get rq's execution keys, by which rq's own cancel and delete find them.
--- Answers a child: {closed, {lost member...}, {member to stop...}, {lost member that rq cancelled...}}.
+-- Answers a child: {closed, {lost member...}, {member to stop...}, {lost member that rq dropped...}}.
 -- uses: clock, wip, workers
 redis.call('EXPIRE', MQ .. 'none', 1) -- first, so that full memory refuses none of what follows
 local now_text, time = ARGV[1], now()
@@ -19,14 +19,15 @@ local function show_execution(id, execution, worker)
   redis.call('EXPIRE', RQ .. 'executions:' .. id, SHOWN)
 end
 
--- 'ok', 'lost' (not ours, or deleted by rq), 'canceled' (by rq, which may have taken it from us) or 'stop'.
+-- 'ok', 'lost' (not ours any more), 'stop', or 'dropped': cancelled or deleted by rq, which may have taken
+-- it from us.
 local function refresh(queue, id, execution, long, worker)
   local f = redis.call('HMGET', RQ .. 'job:' .. id, 'status', 'mq_stop', 'mq_exec')
-  local canceled = f[1] == 'canceled' and f[3] == execution
-  if not owns(queue, id, execution) then return canceled and 'canceled' or 'lost' end
+  local dropped = not f[1] or (f[1] == 'canceled' and f[3] == execution)
+  if not owns(queue, id, execution) then return dropped and 'dropped' or 'lost' end
   redis.call('ZADD', RQ .. 'wip:' .. queue, 'XX', score(time + LEASE), member(id, execution))
-  if canceled then return 'canceled' end
-  if not f[1] or f[1] == 'canceled' then return 'lost' end
+  if dropped then return 'dropped' end
+  if f[1] == 'canceled' then return 'lost' end
   if long then show_execution(id, execution, worker) end
   return f[2] == execution and 'stop' or 'ok'
 end
@@ -58,11 +59,11 @@ while at <= #ARGV do
   for entry = at + 1, at + entries * 4, 4 do
     local queue, id, execution, long = ARGV[entry], ARGV[entry + 1], ARGV[entry + 2], ARGV[entry + 3] == '1'
     local ok, verdict = pcall(refresh, queue, id, execution, long, worker)
-    local canceled = ok and verdict == 'canceled'
-    local lost = canceled or (ok and verdict == 'lost')
+    local dropped = ok and verdict == 'dropped'
+    local lost = dropped or (ok and verdict == 'lost')
     if lost then table.insert(said[2], member(id, execution)) end
     if ok and verdict == 'stop' then table.insert(said[3], member(id, execution)) end
-    if canceled then table.insert(said[4], member(id, execution)) end
+    if dropped then table.insert(said[4], member(id, execution)) end
     if ok and not lost and long then
       redis.call('SADD', key .. ':executions', member(id, execution))
       redis.call('EXPIRE', key .. ':executions', WORKER_TTL)
