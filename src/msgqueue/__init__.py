@@ -22,6 +22,7 @@ from msgqueue.errors import (
     TaskNotImportable,
     UnknownQueue,
     UnknownTask,
+    ValueTooLarge,
 )
 from msgqueue.job import Job, current_job
 from msgqueue.jobs import JobError, JobInfo, JobOptions, JobSpec, JobStatus, Page, Retry
@@ -67,6 +68,7 @@ __all__ = [
     "TaskQueue",
     "UnknownQueue",
     "UnknownTask",
+    "ValueTooLarge",
     "current_job",
 ]
 

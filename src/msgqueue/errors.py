@@ -23,6 +23,7 @@ The tree, each leaf with when it is raised::
         ├── RedisUnavailable    Redis cannot be reached, or does not take writes for now
         ├── QueueFull           Redis is at its memory limit and refused the job
         └── RedisRefused        Redis answers, and refuses: wrong password, unknown command
+            └── ValueTooLarge   a single value is larger than Redis takes
 
 Waiting for a result that does not come in time raises the built-in `TimeoutError`,
 as `concurrent.futures` does.
@@ -227,3 +228,15 @@ class RedisRefused(RedisError):
     def __init__(self, address: str, reason: str) -> None:
         self.address, self.reason = address, reason
         super().__init__(f"Redis at {address} refuses: {reason}")
+
+
+class ValueTooLarge(RedisRefused):
+    """A single value is larger than Redis takes; nothing was written."""
+
+    def __init__(self, address: str, size: int) -> None:
+        self.size = size
+        super().__init__(
+            address,
+            f"{size:,} bytes are more than one value may have (its proto-max-bulk-len)."
+            " Store the data elsewhere and keep a reference to it",
+        )

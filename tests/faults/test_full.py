@@ -1,16 +1,17 @@
-"""Promise 8 where there is no room: in the memory of Redis, and on its disk."""
+"""Promise 8 where there is no room: in the memory of Redis, on its disk, for one large result."""
 
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.faults import app
 from tests.faults.conftest import Judge, OwnRedis, Trials
 from tests.faults.disks import Disk, limited_file, tmpfs
 from tests.faults.servers import ALWAYS, EVERY_SECOND, Server
 from tests.faults.work import Work
 
-from msgqueue import QueueFull
+from msgqueue import JobFailed, JobStatus, QueueFull
 from msgqueue.errors import RedisUnavailable
 
 DISKS = [
@@ -112,3 +113,22 @@ def refuses_writes(server: Server) -> bool:
     """Whether it could not write what it took in."""
     status = server.client().info("persistence")["aof_last_write_status"]
     return bool(status == "err")
+
+
+def test_a_result_that_is_too_large_for_redis_fails_its_job_and_no_other(
+    trials: Trials, judge: Judge, own_redis: OwnRedis
+) -> None:
+    server = own_redis(*ALWAYS, "--proto-max-bulk-len", "1mb")
+    trial = trials(server.url)
+    trial.start(processes=1)
+    trial.enqueue("noise", "fits", 300_000)
+    trial.enqueue("noise", "large", 4_000_000)
+    trial.enqueue("nap_noise", "large-coroutine", 4_000_000)
+    for number in range(50):
+        trial.enqueue("work", f"job-{number}")
+
+    assert judge("results too large for Redis", trial).duplicated == ()
+    assert trial.status("fits") is JobStatus.FINISHED
+    for key in ("large", "large-coroutine"):
+        with trial.speaking(), pytest.raises(JobFailed, match="ValueTooLarge"):
+            app.queue.job(key).result(timeout=1)

@@ -14,8 +14,16 @@ from redis.asyncio import Redis as AsyncRedis
 from redis.connection import AbstractConnection
 
 from msgqueue.connection import Source
-from msgqueue.errors import MsgqueueError, QueueFull, RedisError, RedisRefused, RedisUnavailable
+from msgqueue.errors import (
+    MsgqueueError,
+    QueueFull,
+    RedisError,
+    RedisRefused,
+    RedisUnavailable,
+    ValueTooLarge,
+)
 from msgqueue.store.operations import Operation
+from msgqueue.store.policy import largest_value
 from msgqueue.store.steps import Step
 
 R = TypeVar("R")
@@ -38,6 +46,10 @@ AWAY = (
     "BUSY ",
     "UNBLOCKED",
 )
+
+#: Bytes that a value may have on any server: none can be set to less.
+NEVER_TOO_LARGE = 1 << 20
+
 REFUSED = (redis.AuthenticationError, redis.exceptions.AuthorizationError)
 
 
@@ -93,9 +105,9 @@ class Link:
             raw = self._read()
         except redis.exceptions.NoScriptError:
             self._command("EVAL", step.script.text, step)
-            raw = self._read_or_fail()
+            raw = self._read_or_fail(step)
         except (redis.RedisError, OSError) as error:
-            raise self._failed(error) from error
+            raise self._failed(error, step) from error
         return step.decode(raw)
 
     def fileno(self) -> int | None:
@@ -118,7 +130,7 @@ class Link:
             packed = pack_command(words)
             self._connection.send_packed_command([packed], check_health=False)
         except (redis.RedisError, OSError) as error:
-            raise self._failed(error) from error
+            raise self._failed(error, step) from error
 
     def _connect(self) -> AbstractConnection:
         if self._brisk:
@@ -130,15 +142,20 @@ class Link:
             raise redis.ConnectionError("the connection was closed")
         return self._connection.read_response()
 
-    def _read_or_fail(self) -> Any:
+    def _read_or_fail(self, step: Step[Any]) -> Any:
         try:
             return self._read()
         except (redis.RedisError, OSError) as error:
-            raise self._failed(error) from error
+            raise self._failed(error, step) from error
 
-    def _failed(self, error: redis.RedisError | OSError) -> RedisError:
+    def _failed(self, error: redis.RedisError | OSError, step: Step[Any]) -> RedisError:
         failed = failure(error, self._source.address)
-        if isinstance(failed, RedisUnavailable) or not isinstance(error, redis.ResponseError):
+        size = max((len(arg) for arg in step.args if isinstance(arg, bytes | str)), default=0)
+        if size > NEVER_TOO_LARGE and size > largest_value(self._source):
+            # Redis has hung up on it, most often before it could be told why.
+            failed = ValueTooLarge(self._source.address, size)
+        left = isinstance(failed, RedisUnavailable | ValueTooLarge)
+        if left or not isinstance(error, redis.ResponseError):
             self.close()  # an answer may be under way; a server without writes may be no primary
         return failed
 

@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from msgqueue.errors import RedisError
+from msgqueue.errors import RedisError, ValueTooLarge
 from msgqueue.jobs import Claimed, Outcome
 from msgqueue.observe.faults import fault_point
+from msgqueue.observe.logs import event
 from msgqueue.store.codec import unix_text
 from msgqueue.store.operations import Operation
 from msgqueue.store.run import Link, spread
@@ -93,13 +94,18 @@ class Exchange:
         with self._calling:
             owing = self.pending
             talk = self.talk(queues, count)
-            worked = self._until_answered(next(talk), owing)
+            step = next(talk)
             try:
-                talk.send(worked)
+                while True:
+                    try:
+                        worked = self._until_answered(step, owing)
+                    except ValueTooLarge as error:
+                        step = talk.throw(error)
+                    else:
+                        step = talk.send(worked)
             except StopIteration as end:
                 held: list[Held] = end.value
                 return held
-            raise AssertionError("a talk is one step")
 
     def talk(self, queues: Sequence[str], count: int) -> Operation[list[Held]]:
         """What `call` does, without I/O: yields its step, takes the answer, returns what came."""
@@ -111,7 +117,12 @@ class Exchange:
         fault_point("claim.before")
         sent_at = clock()  # the lease runs from the first try, which may have been carried out
         now_text = unix_text(time.time())
-        worked: Worked = yield work(self._lane, self._seq, outcomes, queues, count, now_text)
+        worked: Worked | None = None
+        while worked is None:
+            try:
+                worked = yield work(self._lane, self._seq, outcomes, queues, count, now_text)
+            except ValueTooLarge as error:  # nothing was done: the same call, with one failure
+                outcomes = self._fail_largest(outcomes, error)
         self._journal.free(slot for slot, _ in reported)
         held = self._hold(worked.claimed, sent_at + BEGIN_WITHIN)
         self._journal.note_call(self._seq, self._seq)
@@ -134,6 +145,17 @@ class Exchange:
             self._working_time += outcome.ended - outcome.started
         self._journal.note_counts(self._successful, self._failed, self._working_time)
         return outcomes
+
+    def _fail_largest(self, outcomes: list[Outcome], error: ValueTooLarge) -> list[Outcome]:
+        """The outcomes again, where the job with the largest result fails by it."""
+        largest = max(outcomes, key=lambda outcome: len(outcome.value))
+        told = f"{type(error).__name__}: the result cannot be kept: {error}"
+        event(logger, "job failed", level=logging.WARNING, job=largest.id, why=told)
+        self._successful -= 1
+        self._failed += 1
+        self._journal.note_counts(self._successful, self._failed, self._working_time)
+        failed = largest._replace(kind="error", value=told.encode())
+        return [failed if outcome is largest else outcome for outcome in outcomes]
 
     def _hold(self, jobs: Sequence[Claimed], limit: float) -> list[Held]:
         fitting = [job for job in jobs if names_fit(job)]
@@ -161,6 +183,8 @@ class Exchange:
                 fault_point("claim.sent")
                 self._meanwhile()
                 worked = self._link.receive(step)
+            except ValueTooLarge:
+                raise
             except RedisError as error:
                 level = logging.WARNING if pause == PAUSES[0] else logging.DEBUG  # once an outage
                 logger.log(level, "not reported yet: %s", error)
