@@ -22,6 +22,7 @@ from msgqueue import (
     JobFailed,
     JobNotFound,
     JobStatus,
+    RedisRefused,
     RedisUnavailable,
     Settings,
     TaskQueue,
@@ -263,6 +264,12 @@ def test_a_failed_job_is_retried(queue: TaskQueue, both: Both, worker: InlineWor
 
     assert both(queue, "retry", job.id).status == JobStatus.QUEUED
     assert queue.rq_queue("high").job_ids == [job.id]
+
+
+@pytest.mark.parametrize("method", ["job", "cancel", "retry", "result"])
+def test_an_id_that_is_no_text_is_refused(queue: TaskQueue, both: Both, method: str) -> None:
+    with pytest.raises(RedisRefused, match=r"'\\udcff' is no text that can be sent"):
+        both(queue, method, "\udcff")
 
 
 @pytest.mark.parametrize("method", ["cancel", "retry", "result"])

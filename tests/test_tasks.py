@@ -341,6 +341,7 @@ def test_meta_is_written_as_json() -> None:
         ({"meta": {"at": NOW}}, "it is a JSON object"),
         ({"front": 1}, "front=1 cannot be used: it is True or False"),
         ({"description": 1}, "it is text"),
+        ({"description": "\ud800"}, "it is text"),
         ({"max_deliveries": 0}, "it is a whole number, 1 or more"),
         ({"job_timeout": 60}, "job_timeout=60 cannot be used: did you mean 'timeout'?"),
     ],

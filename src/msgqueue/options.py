@@ -12,6 +12,7 @@ from typing import Any, Final, TypedDict
 
 from msgqueue.errors import InvalidOption, UnknownQueue
 from msgqueue.jobs import JobOptions, Retry
+from msgqueue.store.codec import is_text
 
 LONGEST: Final = 3_153_600_000
 """Seconds, a hundred years, that a delay, a limit or a time to live may take."""
@@ -81,7 +82,7 @@ def _checked(name: str, value: Any) -> Any:
 
 
 def _text(name: str, value: Any) -> str:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not is_text(value):
         raise InvalidOption(name, value, "it is text")
     return value
 

@@ -87,7 +87,8 @@ def spec_of(made: JobOptions) -> JobSpec:
     due = made.at.timestamp() if made.at else None
     timeout = int(made.timeout or 180)
     rest = made.result_ttl, made.failure_ttl, made.retry, b"{}", made.max_deliveries
-    return JobSpec("a", b"[]", "f()", datetime.now(UTC), "f", "default", timeout, *rest, due=due)
+    told = made.description or "f()"
+    return JobSpec("a", b"[]", told, datetime.now(UTC), "f", "default", timeout, *rest, due=due)
 
 
 @fuzzed(400)

@@ -219,6 +219,7 @@ class Wreck:
         made = now_text()
         acts: dict[str, Callable[[], None]] = {
             "claim": self.claim,
+            "claim again": lambda: self.child.work(claim=4, again=True),
             "end ok": lambda: self.end(ok),
             "end none": lambda: self.end(lambda job: ok(job)._replace(kind="none", value=b"")),
             "end error": lambda: self.end(error),
@@ -254,5 +255,5 @@ class Wreck:
 ACTS = (
     *("claim", "end ok", "end none", "end error", "end retry", "end repeat", "lose", "release"),
     *("beat", "maintain", "look", "cancel", "requeue", "delete", "stop", "save meta", "enqueue"),
-    *("restore", "discard"),
+    *("restore", "discard", "claim again"),
 )

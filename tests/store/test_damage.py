@@ -213,3 +213,28 @@ def test_a_retry_into_a_queue_that_is_no_list_leaves_the_job_where_it_is(
 
     assert client.zscore("rq:finished:default", "a") is not None
     assert client.hget("rq:job:a", "status") == b"finished"
+
+
+def test_a_call_that_is_made_again_passes_over_what_was_damaged_meanwhile(
+    store: Store, client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    store.run(steps.enqueue([spec("a"), spec("b"), spec("c")]))
+    child.claim(3)
+    client.hset("rq:job:a", "timeout", "soon")
+    client.delete("rq:job:b")
+    client.set("rq:job:b", "no hash")
+
+    assert [job.id for job in child.work(claim=3, again=True).claimed] == ["c"]
+
+
+@pytest.mark.parametrize("key", ["rq:job:a:dependents", "rq:group:g"])
+def test_what_lies_beside_a_job_in_another_type_keeps_it_not_from_being_deleted(
+    store: Store, client: redis.Redis, spec: Spec, key: str
+) -> None:
+    store.run(steps.enqueue([spec("a")]))
+    client.hset("rq:job:a", "group_id", "g")
+    client.set(key, "no set")
+
+    assert store.run(steps.delete("a", now_text())) == "deleted"
+
+    assert places(client, "a") == []

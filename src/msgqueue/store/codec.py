@@ -153,6 +153,15 @@ def text(raw: bytes | None) -> str:
     return raw.decode("utf-8", "backslashreplace") if raw else ""
 
 
+def is_text(value: str) -> bool:
+    """Whether this can be sent: half of a surrogate pair, or what Python reads of bytes, cannot."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def parse_meta(raw: bytes | None) -> dict[str, Any]:
     """A job's meta where it is a JSON object, else nothing: it is never unpickled."""
     if not raw or raw[:1] != b"{":

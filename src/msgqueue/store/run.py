@@ -69,6 +69,11 @@ def failure(error: redis.RedisError | OSError, address: str) -> RedisError:
     return RedisRefused(address, told)
 
 
+def unsendable(error: UnicodeEncodeError, address: str) -> RedisRefused:
+    """An argument that is no text: half of a surrogate pair, or what Python reads of bytes."""
+    return RedisRefused(address, f"{error.object!r} is no text that can be sent")
+
+
 class Link:
     """One connection of its own, over which one caller sends one step at a time.
 
@@ -131,6 +136,8 @@ class Link:
             self._connection.send_packed_command([packed], check_health=False)
         except (redis.RedisError, OSError) as error:
             raise self._failed(error, step) from error
+        except UnicodeEncodeError as error:
+            raise unsendable(error, self._source.address) from error
 
     def _connect(self) -> AbstractConnection:
         if self._brisk:
@@ -235,6 +242,8 @@ class AsyncStore:
         for pause in pauses(self._retry_for):
             try:
                 return step.decode(await call(client, step))
+            except UnicodeEncodeError as error:
+                raise unsendable(error, self._source.address) from error
             except (redis.RedisError, OSError) as error:
                 failed = failure(error, self._source.address)
                 if pause is None or not isinstance(failed, RedisUnavailable):

@@ -22,13 +22,15 @@ local function leave_behind(dependent, status)
   call_off(dependent, d[1], d[2], now_text)
 end
 
+local waiting = key .. ':dependents'
+local dependents = redis.pcall('SMEMBERS', waiting)
+if dependents.err then dependents = {} end -- of another type: it goes with the job
 take_out(id, f[2])
 for _, registry in ipairs({'failed:', 'canceled:', 'finished:'}) do redis.call('ZREM', RQ .. registry .. f[2], id) end
-if f[4] and f[4] ~= '' then redis.call('SREM', RQ .. 'group:' .. f[4], id) end
+if f[4] and f[4] ~= '' then redis.pcall('SREM', RQ .. 'group:' .. f[4], id) end
 if f[5] then redis.call('SET', MQ .. 'done:' .. id, f[5], 'EX', FLOOR) end
-local waiting = key .. ':dependents'
 if f[1] ~= 'finished' then
-  for _, dependent in ipairs(redis.call('SMEMBERS', waiting)) do pcall(leave_behind, dependent, f[1]) end
+  for _, dependent in ipairs(dependents) do pcall(leave_behind, dependent, f[1]) end
 end
 if not redis.call('ZSCORE', MQ .. 'handover', id) then redis.call('DEL', waiting) end
 for _, execution in ipairs(redis.call('ZRANGE', RQ .. 'executions:' .. id, 0, -1)) do

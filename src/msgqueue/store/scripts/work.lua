@@ -54,9 +54,9 @@ local function time_limit(text)
 end
 
 local answer, size = {'', 0}, 2
-local function hand_out(queue, id, f, runs, plain)
+local function hand_out(queue, id, f, limit, runs, plain)
   answer[size + 1], answer[size + 2], answer[size + 3] = queue, id, f[DATA]
-  answer[size + 4], answer[size + 5], answer[size + 6] = time_limit(f[TIMEOUT]), plain, runs
+  answer[size + 4], answer[size + 5], answer[size + 6] = limit, plain, runs
   size = size + 6
 end
 
@@ -67,17 +67,19 @@ local function refuse(name)
   reply[#reply + 1] = 'r\n' .. name .. '\n'
 end
 
--- The same call again: what it refused, and those of its jobs that still are its own.
+local function hand_out_again(queue, id)
+  if not owns(queue, id, execution) then return end
+  local key = RQ .. 'job:' .. id
+  local f = read(key)
+  local runs, _, plain = history(key, f)
+  if f[DATA] then hand_out(queue, id, f, time_limit(f[TIMEOUT]), runs, plain) end
+end
+
+-- The same call again: what it refused, and those of its jobs that still are its own. One that was
+-- damaged meanwhile is left to the sweep.
 if seq == tonumber(lane_state[1]) then
   for kind, queue, id in string.gmatch(lane_state[3] or '', '(%l)([^\n]*)\n([^\n]*)\n') do
-    if kind == 'r' then
-      refuse(id)
-    elseif owns(queue, id, execution) then
-      local key = RQ .. 'job:' .. id
-      local f = read(key)
-      local runs, _, plain = history(key, f)
-      if f[DATA] then hand_out(queue, id, f, runs, plain) end
-    end
+    if kind == 'r' then refuse(id) else pcall(hand_out_again, queue, id) end
   end
   return answer
 end
@@ -143,12 +145,12 @@ local function take(queue, id, first)
   local verdict = judge(queue, id, f, died, first)
   if verdict == 'wait' or verdict == 'drop' then return verdict end
   if not is_text(id) then error('its id is no text') end
-  time_limit(f[TIMEOUT])
+  local limit = time_limit(f[TIMEOUT])
   redis.call('HSET', key, 'status', 'started', 'started_at', now_text, 'worker_name', worker, 'mq_exec', execution)
   if f[ORIGIN] ~= queue then redis.call('HSET', key, 'origin', queue) end
   if max_deliveries and not f[OURS] then redis.call('HSET', key, 'mq_max', max_deliveries) end
   if f[EXECUTION] or not f[OURS] then redis.call('PERSIST', key) end
-  hand_out(queue, id, f, runs, plain)
+  hand_out(queue, id, f, limit, runs, plain)
   return verdict
 end
 
