@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
 import redis
@@ -25,7 +26,9 @@ from msgqueue.worker.shared import clock
 names = st.sampled_from((b"tests.server.tasks.add", b"os.getpid", b"nowhere.at.all", b""))
 numbers = st.integers(-1, 3).map(b"%d".__mod__)
 hook = {"url": "http://127.0.0.1:9/", "statuses": ["finished", "failed"], "headers": {}}
-hooks = st.sampled_from([[hook], [{}], hook, [[]], [{**hook, "statuses": 7}], None, "x"])
+hooks: st.SearchStrategy[Any] = st.sampled_from(
+    [[hook], [{}], hook, [[]], [{**hook, "statuses": 7}], None, "x"]
+)
 calls = st.sampled_from(
     (
         b'["tests.server.tasks.add", null, [1, 2], {}]',
@@ -91,8 +94,13 @@ def test_a_damaged_job_of_rq_ends_alone(
     client: redis.Redis = queue.source.client()
     client.flushdb()
     call = b'["tests.server.tasks.add", null, [1, 2], {}]'
-    base = {"status": "queued", "origin": "default", "data": call, "created_at": now_text()}
-    client.hset("rq:job:a", items=[part for pair in {**base, **fields}.items() for part in pair])
+    base: dict[Any, Any] = {
+        "status": "queued",
+        "origin": "default",
+        "data": call,
+        "created_at": now_text(),
+    }
+    client.hset("rq:job:a", mapping={**base, **fields})
     client.rpush("rq:queue:default", "a")
     child, path = Child(queue.store), RqPath(task_rules(queue, "w"), limit)
 

@@ -217,7 +217,7 @@ class Wreck:
     def act(self, name: str) -> None:
         """One of ACTS."""
         made = now_text()
-        acts: dict[str, Callable[[], None]] = {
+        acts: dict[str, Callable[[], object]] = {
             "claim": self.claim,
             "claim again": lambda: self.child.work(claim=4, again=True),
             "end ok": lambda: self.end(ok),
