@@ -100,7 +100,7 @@ def test_a_damaged_job_of_rq_ends_alone(
         "data": call,
         "created_at": now_text(),
     }
-    client.hset("rq:job:a", mapping={**base, **fields})
+    client.hset("rq:job:a", mapping=base | dict(fields))
     client.rpush("rq:queue:default", "a")
     child, path = Child(queue.store), RqPath(task_rules(queue, "w"), limit)
 
