@@ -140,10 +140,12 @@ def test_a_job_whose_process_dies_fails_at_once_and_the_next_one_runs(rq: Deploy
     dead = rq.queue.enqueue(plain.die)
     next_one = rq.queue.enqueue(plain.add, 1, 2)
 
-    rq.burst()
+    log = rq.burst()
 
     assert rq.job(dead).get_status() == "failed"
     assert next_one.return_value() == 3
+    (line,) = (line for line in log.splitlines() if dead.id in line and "died" in line)
+    assert "exit code 7" in line
 
 
 def test_rqs_kill_horse_command_fails_the_job_or_retries_it_if_it_has_retry(

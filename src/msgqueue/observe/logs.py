@@ -1,6 +1,7 @@
 """One log line an event, as text for people or as JSON.
 
-The library only calls `event` and never configures logging; `configure` is for our own commands.
+The library only calls `event` and never configures logging; `configure` is for our own commands,
+`make_heard` for a command of somebody else's that runs us.
 A record carries its facts in `record.facts`, so that another formatter finds them too. Facts are
 named job, task, queue, attempt, seconds, outcome, worker, ...; never arguments, results or secrets.
 """
@@ -43,6 +44,18 @@ def event(
 def configure(format: str = "text", level: str = "info") -> None:
     """Send the log of this process to standard error: for msgqueue's own commands only."""
     logging.config.dictConfig(configuration(format, level))
+
+
+def make_heard() -> None:
+    """Send what we warn of to standard error as lines with their facts, unless somebody listens.
+
+    Python prints the warnings that nobody listens to as well, but their names alone.
+    """
+    ours = logging.getLogger(LIBRARY)
+    if not ours.hasHandlers():
+        handler = logging.StreamHandler()
+        handler.setFormatter(TextFormatter())
+        ours.addHandler(handler)
 
 
 def configuration(format: str = "text", level: str = "info") -> dict[str, Any]:

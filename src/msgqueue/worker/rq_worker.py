@@ -14,6 +14,7 @@ from rq.logutils import green, setup_loghandlers
 from rq.scheduler import RQScheduler
 
 from msgqueue.errors import RedisError
+from msgqueue.observe.logs import make_heard
 from msgqueue.queue import TaskQueue
 from msgqueue.store import keys, steps
 from msgqueue.store.codec import text, unix_text
@@ -82,6 +83,7 @@ class RqWorker(PerformingWorker):
             raise ValueError(f"Dequeue strategy {dequeue_strategy} is not allowed.")
         for name in ("rq.worker", "rq.job"):
             setup_loghandlers(logging_level, date_format, log_format, name=name)
+        make_heard()  # rq's command configures its own loggers alone
         self._check_names()
         self._claim_name()
         self._tell()
