@@ -54,6 +54,13 @@ async def nap_noise(key: str, size: int) -> str:
 
 
 @queue.task
+def hog(key: str, mebibytes: int) -> int:
+    """Take so much memory."""
+    with noted(key):
+        return len(b"x" * (mebibytes << 20))
+
+
+@queue.task
 def poison(key: str, how: str) -> None:
     """End this process."""
     append(os.environ["RUNS"], "begin", key, os.getpid(), time.monotonic())

@@ -7,14 +7,22 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """How a process ended: its signal or code, and its peak memory in MiB."""
+    """How a process ended.
+
+    Attributes:
+        code: its exit code, or less than 0 for a signal.
+        peak: memory in MiB, if known.
+        by_kernel: whether the kernel was killing for want of memory at that time.
+    """
 
     code: int
     peak: float | None
+    by_kernel: bool = False
 
     def __str__(self) -> str:
         if self.code < 0:
-            return f"killed by {_signal_name(-self.code)}{self.memory}"
+            who = ", most likely by the kernel for want of memory" if self.by_kernel else ""
+            return f"killed by {_signal_name(-self.code)}{who}{self.memory}"
         return f"ended with exit code {self.code}{self.memory}"
 
     @property

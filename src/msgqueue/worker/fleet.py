@@ -17,6 +17,7 @@ from msgqueue.store.steps import Ended, Entry, Settled
 from msgqueue.worker.calls import Calls
 from msgqueue.worker.identity import Identity
 from msgqueue.worker.journal import Record, State
+from msgqueue.worker.oom import OomKills
 from msgqueue.worker.process import ChildProcess
 from msgqueue.worker.shared import Context, clock
 from msgqueue.worker.terms import Terms
@@ -52,6 +53,7 @@ class Fleet:
         self._deaths: list[Ended] = []
         self._done = 0
         self._watch = Watch(self.relieve, terms.max_memory)
+        self._oom_kills = OomKills()
         self._crashes = 0
         self._start_at = 0.0
         self.wanted = 0
@@ -115,6 +117,8 @@ class Fleet:
         """See which children have ended, and settle their accounts."""
         for child in self.living:
             if child.reap():
+                if self._oom_kills.recent():
+                    child.suspect_kernel()
                 self._ended(child)
 
     def _ended(self, child: ChildProcess) -> None:
@@ -166,6 +170,7 @@ class Fleet:
 
     def look(self) -> bool:
         """Enforce limits; whether any child has something to do."""
+        self._oom_kills.look()
         busy = [self._watch.look(child) for child in self.living]
         return any(busy)
 

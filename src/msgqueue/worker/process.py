@@ -6,6 +6,7 @@ import secrets
 import signal
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from multiprocessing.context import ForkProcess, SpawnContext, SpawnProcess
 from typing import Any, Final, Literal
 
@@ -263,6 +264,11 @@ class ChildProcess:
                 popen: Any = getattr(self._process, "_popen")  # noqa: B009 - typeshed has no such name
                 popen.returncode = self.exit.code
         return self.exit is not None
+
+    def suspect_kernel(self) -> None:
+        """The kernel was killing for want of memory when this process ended."""
+        if self.exit is not None and self.exit.code == -signal.SIGKILL and not self._killed:
+            self.exit = replace(self.exit, by_kernel=True)
 
     def judged(self) -> list[Ended]:
         """The runs that died with the process, each with its cause."""
