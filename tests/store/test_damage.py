@@ -28,7 +28,7 @@ def test_it_is_listed_with_its_reason_and_its_time(
 
     assert found.total == 2
     reasons = {one.id: one.reason for one in found.newest}
-    assert "the timeout is no number" in reasons["a"]
+    assert reasons["a"] == "the timeout is no number"
     assert "WRONGTYPE" in reasons["b"]
     assert all(abs(one.at.timestamp() - time.time()) < 10 for one in found.newest)
     assert len(store.run(damage.damaged(1)).newest) == 1

@@ -49,7 +49,7 @@ end
 local function time_limit(text)
   if not text or text == '' then return '' end
   local limit = tonumber(text)
-  if not limit or limit ~= limit then error('the timeout is no number') end
+  if not limit or limit ~= limit then error('the timeout is no number', 0) end
   return math.ceil(math.max(-1, math.min(limit, LONGEST)))
 end
 
@@ -126,7 +126,7 @@ flush()
 local function judge(queue, id, f, died, first)
   local status, former = f[STATUS], f[EXECUTION]
   if status == 'canceled' then return 'drop' end
-  if not f[DATA] then error('its hash has no data') end -- or is gone, then nothing is set aside
+  if not f[DATA] then error('its hash has no data', 0) end -- or is gone, then nothing is set aside
   if former and (former == execution or owns(queue, id, former)) then return 'drop' end -- a second copy
   if status ~= 'queued' then
     if redis.call('ZCARD', RQ .. 'executions:' .. id) > 0 then return 'drop' end
@@ -144,7 +144,7 @@ local function take(queue, id, first)
   local runs, died, plain = history(key, f)
   local verdict = judge(queue, id, f, died, first)
   if verdict == 'wait' or verdict == 'drop' then return verdict end
-  if not is_text(id) then error('its id is no text') end
+  if not is_text(id) then error('its id is no text', 0) end
   local limit = time_limit(f[TIMEOUT])
   redis.call('HSET', key, 'status', 'started', 'started_at', now_text, 'worker_name', worker, 'mq_exec', execution)
   if f[ORIGIN] ~= queue then redis.call('HSET', key, 'origin', queue) end
