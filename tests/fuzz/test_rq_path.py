@@ -19,6 +19,7 @@ from msgqueue.embedded import EmbeddedServer
 from msgqueue.jobs import Claimed, Outcome
 from msgqueue.store import steps
 from msgqueue.worker.execution import Call, Execution
+from msgqueue.worker.exits import Death, Exit
 from msgqueue.worker.limits import TimeLimit
 from msgqueue.worker.rq_path import RqPath, task_rules
 from msgqueue.worker.shared import clock
@@ -109,7 +110,7 @@ def test_a_damaged_job_of_rq_ends_alone(
         child.work(outcome, claim=0)
         path.after_report()
         died = steps.Ended(*job[:3], "death", "WorkerDied", 1.0, 2.0)
-        path.after_deaths([died])
+        path.after_deaths([Death(died, 1, Exit(-9, None))])
 
     assert client.zcard("rq:wip:default") == 0
     assert canary.SANG == []

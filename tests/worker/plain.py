@@ -86,6 +86,15 @@ def power() -> int:
     return int(pow(7, 10**9))
 
 
+def sleep_deaf() -> None:
+    """Go on however often the time limit is told."""
+    while True:
+        try:
+            time.sleep(60)
+        except BaseException:  # noqa: BLE001, S112 - what the test is about
+            continue
+
+
 def die() -> None:
     os._exit(7)
 
@@ -145,6 +154,20 @@ def catch_timeout() -> None:
     except JobTimeoutException:
         note("cleaned up")
         raise
+
+
+def killed(job: Any, pid: int, status: int, usage: Any) -> None:
+    note(f"{job.id} killed: {os.waitstatus_to_exitcode(status)}, {pid > 0}, {usage.ru_maxrss > 0}")
+
+
+class WatchedWorker(RqWorker):
+    """Hears of jobs whose process ended under them, and would like to beat by itself."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{**kwargs, "work_horse_killed_handler": killed})
+
+    def heartbeat(self, *_: Any, **__: Any) -> None:
+        note("beat")
 
 
 class OwnWorker(RqWorker):

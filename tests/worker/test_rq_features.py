@@ -228,6 +228,20 @@ def test_jobs_that_die_under_rqs_path_fail_and_the_next_one_runs(rq: Deployment)
     assert (status(rq, dead), status(rq, good)) == ("failed", "finished")
 
 
+def test_the_handler_of_killed_work_horses_hears_of_jobs_whose_process_ended(
+    rq: Deployment,
+) -> None:
+    dead = rq.queue.enqueue(plain.die)
+    late = rq.queue.enqueue(plain.sleep_deaf, job_timeout=1)
+    good = rq.queue.enqueue(plain.add, 1, 2)
+
+    log = rq.burst("--worker-class", "tests.worker.plain.WatchedWorker")
+
+    assert rq.noted() == [f"{dead.id} killed: 7, True, True", f"{late.id} killed: -9, True, True"]
+    assert (status(rq, dead), status(rq, late), status(rq, good)) == ("failed",) * 2 + ("finished",)
+    assert "WatchedWorker.heartbeat is overridden or replaced, and not called" in log
+
+
 def test_djangos_old_connections_are_closed_before_and_after_a_job(rq: Deployment) -> None:
     rq.queue.enqueue(plain.load_django)
     rq.queue.enqueue(plain.note, "job")

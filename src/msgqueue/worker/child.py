@@ -21,13 +21,14 @@ from msgqueue.observe.logs import event
 from msgqueue.queue import TaskQueue
 from msgqueue.settings import SECRET_NAMES
 from msgqueue.store.run import Link
-from msgqueue.store.steps import Ended, Lane
+from msgqueue.store.steps import Lane
 from msgqueue.worker import memory
 from msgqueue.worker.async_lane import AsyncLane
 from msgqueue.worker.doorbell import Doorbell
 from msgqueue.worker.endings import Ending
 from msgqueue.worker.exchange import BEGIN_WITHIN, Exchange, Held
 from msgqueue.worker.execution import Call, Execution
+from msgqueue.worker.exits import Death
 from msgqueue.worker.hygiene import LONG, UNCLEAN, Hygiene, Unclean
 from msgqueue.worker.journal import SYNC, Begin, Journal, JournalWriter
 from msgqueue.worker.lifeline import Lifeline
@@ -73,7 +74,7 @@ class Outfit:
     journal: Journal
     wake: Connection
     lifeline: Connection
-    deaths: Sequence[Ended] = ()
+    deaths: Sequence[Death] = ()
 
 
 class Child:

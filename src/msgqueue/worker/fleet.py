@@ -13,8 +13,9 @@ from msgqueue.queue import TaskQueue
 from msgqueue.store import steps
 from msgqueue.store.codec import unix_text
 from msgqueue.store.signals import Wakeup
-from msgqueue.store.steps import Ended, Entry, Settled
+from msgqueue.store.steps import Entry, Settled
 from msgqueue.worker.calls import Calls
+from msgqueue.worker.exits import Death
 from msgqueue.worker.identity import Identity
 from msgqueue.worker.journal import Record, State
 from msgqueue.worker.oom import OomKills
@@ -50,7 +51,7 @@ class Fleet:
         self._context, self._queue, self._terms = context, queue, terms
         self._calls, self._wakeup, self._forget = calls, wakeup, forget
         self._identity = identity
-        self._deaths: list[Ended] = []
+        self._deaths: list[Death] = []
         self._done = 0
         self._watch = Watch(self.relieve, terms.max_memory)
         self._oom_kills = OomKills()
@@ -127,7 +128,7 @@ class Fleet:
         account = child.account()
         held = [record.entry for record in account.of(State.HELD)]
         self._done += account.successful + account.failed + len(outcomes) + len(judged)
-        self._deaths += judged
+        self._deaths += [Death(run, child.pid, child.exit) for run in judged if child.exit]
         orderly = child.retired and not judged
         event(
             logger,

@@ -14,7 +14,7 @@ from msgqueue.jobs import Outcome
 from msgqueue.queue import TaskQueue
 from msgqueue.store.steps import Beat, Ended, Entry, Lane, Worker
 from msgqueue.worker import child, doorbell
-from msgqueue.worker.exits import Exit, exit_of
+from msgqueue.worker.exits import Death, Exit, exit_of
 from msgqueue.worker.hygiene import UNCLEAN
 from msgqueue.worker.identity import Identity
 from msgqueue.worker.journal import SYNC, Account, Journal, JournalReader, Record, State
@@ -51,7 +51,7 @@ class ChildProcess:
         identity: Identity,
         terms: Terms,
         *,
-        deaths: Sequence[Ended],
+        deaths: Sequence[Death],
         forget: Callable[[], None],
     ) -> None:
         lane_id = secrets.token_hex(6)

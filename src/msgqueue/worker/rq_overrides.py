@@ -25,6 +25,20 @@ HEEDED: Final = (
 OF_JOBS: Final = ("perform", "_execute")
 
 UNHEEDED: Final = (
+    "heartbeat",
+    "check_for_suspension",
+    "handle_payload",
+    "handle_warm_shutdown_request",
+    "kill_horse",
+    "prepare_execution",
+    "cleanup_execution",
+    "register_birth",
+    "register_death",
+    "reorder_queues",
+    "request_stop",
+    "request_force_stop",
+    "run_maintenance_tasks",
+    "set_state",
     "main_work_horse",
     "fork_work_horse",
     "monitor_work_horse",

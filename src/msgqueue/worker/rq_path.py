@@ -20,9 +20,9 @@ from msgqueue.job import Running
 from msgqueue.jobs import Claimed
 from msgqueue.queue import TaskQueue
 from msgqueue.registry import RUN_JSON
-from msgqueue.store.steps import Ended
 from msgqueue.tasks import called_path
 from msgqueue.worker.endings import Ending, failure
+from msgqueue.worker.exits import Death
 from msgqueue.worker.limits import TimeLimit
 from msgqueue.worker.rq_performing import RQ_3, Extend, Penalty, PerformingWorker, Run
 
@@ -111,19 +111,21 @@ class RqPath:
         except redis.RedisError as error:
             logger.warning("job %s: not all that follows it was done: %s", job.id, error)
 
-    def after_deaths(self, deaths: Iterable[Ended]) -> None:
+    def after_deaths(self, deaths: Iterable[Death]) -> None:
         """Do for jobs whose process died, or was ended, what rq's worker does."""
-        for ended in deaths:
+        for death in deaths:
             try:
-                job = self.fetch(ended.id)
+                job = self.fetch(death.run.id)
                 self._rules.check(job)
-                self._after_death(job, ended)
+                self.after_death(job, death)
             except GONE:
                 continue
             except Exception:
-                logger.exception("job %s: what follows its end failed", ended.id)
+                logger.exception("job %s: what follows its end failed", death.run.id)
 
-    def _after_death(self, job: Job, ended: Ended) -> None:
+    def after_death(self, job: Job, death: Death) -> None:
+        """Run its callback for a stop, send its webhooks, and let the next one of its limit go."""
+        ended = death.run
         run = self._new_run(job.id, _nobody_watches)
         if ended.cause == "stop" and job.stopped_callback:
             CALLBACK_RUNNERS.execute_stopped_callback(

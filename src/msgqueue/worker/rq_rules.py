@@ -19,6 +19,7 @@ from msgqueue.queue import TaskQueue
 from msgqueue.store import keys
 from msgqueue.store.codec import unpack_call
 from msgqueue.worker.endings import Ending, failure, retry_text
+from msgqueue.worker.exits import Death
 from msgqueue.worker.limits import SupervisorLost, TimeLimit
 from msgqueue.worker.rq_overrides import heeded
 from msgqueue.worker.rq_path import GONE, RqPath, Rules
@@ -26,6 +27,7 @@ from msgqueue.worker.rq_performing import AFTERWARDS, Extend, PerformingWorker
 from msgqueue.worker.shared import clock
 
 NONE: Final = Ending("ok", b"")
+DELIBERATE: Final = ("stop", "drain")  # causes of which rq tells no handler
 
 
 class _Call(NamedTuple):
@@ -99,6 +101,13 @@ class RqRules(RqPath):
                     job.connection.xdel(keys.results(job_id), str(result.id))
         except (redis.RedisError, *GONE) as error:
             self._worker.log.warning("job %s stays among the failed ones: %s", job_id, error)
+
+    def after_death(self, job: Job, death: Death) -> None:
+        """Tell rq's worker first, which has a handler for it."""
+        if death.run.cause not in DELIBERATE:
+            told = job, death.pid, death.exit.status, death.exit.usage
+            self._worker.handle_work_horse_killed(*told)  # type: ignore[no-untyped-call]
+        super().after_death(job, death)
 
     def _run(self, job: Claimed, now: float, extend: Extend) -> Ending:
         seconds = job.timeout
