@@ -21,23 +21,23 @@ OTHERS: Mapping[str, Among] = {
     "best rq": any_rq,
     "best of Node and Ruby": foreign,
 }
-TIMES = "times"
-"""How many times better ours is; below 1 it is worse."""
 
 
 def summary(record: Record) -> Lines:
-    """A line for each figure: ours, and for each kind of others who is best in it."""
-    head = ["", OURS, *(name for other in OTHERS for name in (other, TIMES))]
+    """A line for each figure: ours, and for each kind of others who is best in it.
+
+    In brackets: how many times better ours is; below 1 it is worse.
+    """
     body = [
         [
             figure.title,
             _cell(record, OURS, measurement, figure),
-            *(cell for among in OTHERS.values() for cell in _beside(record, figure, among)),
+            *(_beside(record, figure, among) for among in OTHERS.values()),
         ]
         for measurement in record.measurements
         for figure in measurement.figures
     ]
-    return [head, *(row for row in body if set(row[1:]) != {NONE})]
+    return [["", OURS, *OTHERS], *(row for row in body if set(row[1:]) != {NONE})]
 
 
 def details(record: Record) -> Iterator[Lines]:
@@ -100,12 +100,13 @@ def _cell(record: Record, column: str, measurement: Measurement, figure: Figure)
     return "failed" if (column, measurement.name) in record.faults else NONE
 
 
-def _beside(record: Record, figure: Figure, among: Among) -> tuple[str, str]:
+def _beside(record: Record, figure: Figure, among: Among) -> str:
     best, times = record.best(figure, among), record.times(figure, among)
     if best is None:
-        return NONE, NONE
+        return NONE
     name, value = best
-    return f"{_number(value, figure)} {name}", NONE if times is None else f"{times:,.2f}"
+    said = f"{_number(value, figure)} {name}"
+    return said if times is None else f"{said} ({times:,.2f}x)"
 
 
 def _number(value: float, figure: Figure) -> str:
