@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import redis
 from tests.faults import app, soundness
 from tests.faults.ledger import Books, Run, Verdict
 from tests.faults.producer import Order, produce
@@ -70,6 +71,11 @@ class Trial:
         process = Process(produce, url or self._producers_url, self.books.folder, order)
         self.producers.append(process)
         return process
+
+    @property
+    def client(self) -> redis.Redis:
+        """A plain client of this Redis."""
+        return self._source.client()
 
     @contextmanager
     def speaking(self) -> Iterator[None]:
@@ -214,7 +220,7 @@ class Trial:
             time.sleep(0.05)
         verdict = self.books.verdict()
         assert self.at_rest(), f"not at rest within {within} s: {self._told(verdict)}"
-        soundness.check(self._source.client())
+        soundness.check(self.client)
         return verdict
 
     def _told(self, verdict: Verdict) -> str:

@@ -4,15 +4,20 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from rq import Worker
 from tests.conftest import ServerAt
 from tests.worker import app
 from tests.worker.crew import Crew
 
+from msgqueue import JobFailed
 from msgqueue.connection import Source
-from msgqueue.embedded import EmbeddedServer
+from msgqueue.embedded import EmbeddedServer, binary
+from msgqueue.embedded.home import Home
+from msgqueue.embedded.process import State, probe
 
 Eventually = Callable[..., None]
 
@@ -85,3 +90,37 @@ def test_a_time_limit_holds_while_redis_hangs(
         eventually(lambda: child not in supervisor.children(), 3.0)
     finally:
         os.kill(pid, signal.SIGCONT)
+
+
+@pytest.mark.slow
+def test_a_time_limit_holds_while_the_embedded_server_reads_its_file_back(
+    short_path: Path, tmp_path: Path, eventually: Eventually
+) -> None:
+    home, slow = short_path / "home", short_path / "slow"
+    executable = short_path / "server"
+    executable.write_text(
+        f'#!/bin/sh\n[ "$1" = --version ] || [ ! -e {slow} ] || sleep 6\n'
+        f'exec {binary.find(None)} "$@"\n'
+    )
+    executable.chmod(0o700)
+    source = Source(Home(home).url)
+    with app.queue._runner.diverted(source), closing(Crew(source.url, tmp_path / "notes")) as crew:
+        supervisor = crew.start(
+            {"MSGQUEUE_REDIS_URL": "", "MSGQUEUE_HOME": f"{home}",
+             "MSGQUEUE_REDIS_SERVER": f"{executable}"}, processes=1,
+        )  # fmt: skip
+        eventually(lambda: home.exists() and probe(Home(home).socket) is State.READY)
+        eventually(lambda: Worker.all(connection=crew.redis))
+        child = Worker.all(connection=crew.redis)[0].pid
+        job = crew.enqueue("loop_in_c")
+        eventually(lambda: crew.running("loop_in_c"))
+        time.sleep(1.1)  # until the append-only file has it
+        slow.touch()
+
+        os.kill(Home(home).server_pid() or 0, signal.SIGKILL)
+
+        eventually(lambda: child not in supervisor.children(), 3.0)
+        eventually(lambda: probe(Home(home).socket) is State.READY)
+        with pytest.raises(JobFailed, match="JobTimeout"):
+            job.result(timeout=20)
+    source.close()

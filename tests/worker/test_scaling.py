@@ -9,7 +9,7 @@ from rq import Worker
 from rq.command import send_shutdown_command
 from tests.worker.crew import Crew
 
-from msgqueue import ConfigurationError, Supervisor, TaskQueue
+from msgqueue import ConfigurationError, JobStatus, Supervisor, TaskQueue
 from msgqueue.worker.scaling import QUIET, Bounds, Course, Seen, bounds_of, decide, parse
 
 Eventually = Callable[..., None]
@@ -133,25 +133,6 @@ def test_children_come_with_the_load_and_the_busy_ones_stay(
     assert sorted(crew.noted()) == sorted(map(str, range(6)))
 
 
-@pytest.mark.slow
-def test_children_that_idle_go_and_running_jobs_never_do(
-    crew: Crew, eventually: Eventually
-) -> None:
-    supervisor = crew.start(processes=(1, 4), claim=1, wait_target=0.1)
-    short = [crew.enqueue("sleep", 1.5) for _ in range(6)]
-    eventually(lambda: len(supervisor.children()) == 4, 10.0)
-    for job in short:
-        job.result(timeout=10)
-    long = crew.enqueue("sleep", 40.0, "long")
-    eventually(lambda: "long" in crew.noted())
-
-    eventually(lambda: len(supervisor.children()) == 1, 38.0)
-
-    assert crew.running("sleep")
-    assert long.result(timeout=20) == 40.0
-    assert crew.noted() == ["long"]
-
-
 def test_rqs_shutdown_command_ends_a_child_for_good(crew: Crew, eventually: Eventually) -> None:
     supervisor = crew.start(processes=(2, 2))
     eventually(lambda: len(Worker.all(connection=crew.redis)) == 2)
@@ -161,3 +142,36 @@ def test_rqs_shutdown_command_ends_a_child_for_good(crew: Crew, eventually: Even
     eventually(lambda: len(supervisor.children()) == 1)
     time.sleep(1.5)
     assert len(supervisor.children()) == 1
+
+
+def test_two_supervisors_that_scale_share_the_queues_and_run_each_job_once(
+    crew: Crew, eventually: Eventually
+) -> None:
+    both = [crew.start(processes=(1, 3), claim=1, wait_target=0.3) for _ in range(2)]
+    jobs = [crew.enqueue("sleep", 2.0, f"{number}") for number in range(18)]
+
+    eventually(lambda: all(len(one.children()) == 3 for one in both), 12.0)
+
+    for job in jobs:
+        assert job.result(timeout=20) == 2.0
+    assert sorted(crew.noted()) == sorted(map(str, range(18)))
+
+
+@pytest.mark.slow
+def test_children_that_idle_go_and_running_jobs_never_do_under_either_supervisor(
+    crew: Crew, eventually: Eventually
+) -> None:
+    both = [crew.start(processes=(1, 3), claim=1, wait_target=0.1) for _ in range(2)]
+    short = [crew.enqueue("sleep", 2.0) for _ in range(18)]
+    eventually(lambda: all(len(one.children()) == 3 for one in both), 12.0)
+    for job in short:
+        job.result(timeout=20)
+    for name in ("a", "b"):
+        crew.enqueue("sleep", 60.0, name)
+    eventually(lambda: len(crew.noted()) == 2)
+
+    # Each keeps one at least; both jobs may run under the same one.
+    eventually(lambda: sum(len(one.children()) for one in both) <= 3, 38.0)
+
+    assert crew.queue.counts()[JobStatus.STARTED] == 2
+    assert sorted(crew.noted()) == ["a", "b"]
