@@ -1,4 +1,4 @@
-"""/healthz: whether the server answers and reaches its Redis. It needs no key and tells no more."""
+"""/healthz: whether the server answers and its Redis takes writes. It needs no key."""
 
 from fastapi import APIRouter
 
@@ -16,7 +16,7 @@ def create_health_router(queue: TaskQueue) -> APIRouter:
     async def health() -> dict[str, str]:
         """`{"status": "ok"}`, or a 503."""
         try:
-            await queue.async_store.run(steps.waiting(queue.names))
+            await queue.async_store.run(steps.writable())
         except RedisError as error:
             told = "Redis cannot be used right now; the server's log tells more."
             raise Problem(503, "redis-unavailable", told, {"Retry-After": "2"}) from error

@@ -547,6 +547,11 @@ def waiting(queues: Sequence[str]) -> Step[dict[str, int]]:
     return Step(script("waiting"), (), queues, lambda raw: dict(zip(queues, raw, strict=True)))
 
 
+def writable() -> Step[bool]:
+    """Whether Redis takes writes: fails as any of them would, memory left aside."""
+    return Step(script("writable"), (), (), bool)
+
+
 def supervisors() -> Step[int]:
     """How many supervisors have children registered."""
     return Step(script("supervisors"), (), (), int)
