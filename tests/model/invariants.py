@@ -75,6 +75,7 @@ def leases_are_sound(snapshot: Snapshot, model: Model) -> Iterator[str]:
 
 def no_key_for_ever(snapshot: Snapshot, exempt: frozenset[str]) -> Iterator[str]:
     """Every key is known, and expires where nobody asked to keep it."""
+    jobs = snapshot.jobs()
     for name, key in snapshot.keys.items():
         if name.startswith("rq:job:"):
             job_id = name.removeprefix("rq:job:")
@@ -85,7 +86,7 @@ def no_key_for_ever(snapshot: Snapshot, exempt: frozenset[str]) -> Iterator[str]
             if key.kind == "hash" and not final and key.deadline and job_id not in exempt:
                 yield f"{name} is {key.content.get('status')} and expires at {key.deadline}"
         elif PASSING.fullmatch(name):
-            owner = snapshot.jobs().get(name.removeprefix("rq:results:"), {})
+            owner = jobs.get(name.removeprefix("rq:results:"), {})
             if key.deadline is None and not _kept_for_ever(owner):
                 yield f"{name} never expires"
         elif not LASTING.fullmatch(name):
