@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, cast
@@ -22,6 +23,12 @@ from msgqueue.store.waiting import standings
 VICTIM = "victim"
 WHOLE = ("before", "behind")
 HASH, RESULTS, EXECUTIONS = f"rq:job:{VICTIM}", f"rq:results:{VICTIM}", f"rq:executions:{VICTIM}"
+#: What belongs to another queue, which the same workers mind.
+BESIDE = (
+    *("rq:queue:other", "rq:wip:other", "rq:scheduled:other", "rq:finished:other"),
+    *("rq:failed:other", "rq:canceled:other", "rq:queue:other:intermediate", "rq:workers:other"),
+    *("rq:executions:x", "rq:scheduler-lock:other", "rq:clean_registries:other"),
+)
 DEPENDENTS, DEPENDENCIES = f"{HASH}:dependents", f"rq:job::{VICTIM}:dependencies"
 
 Place = Literal["queue", "wip", "scheduled", "finished", "failed", "canceled"]
@@ -75,9 +82,9 @@ damages = st.builds(
     st.lists(st.sampled_from(sorted(FIELDS)), max_size=2).map(tuple),
     st.just({})
     | st.dictionaries(
-        st.sampled_from((HASH, RESULTS, EXECUTIONS, DEPENDENTS, DEPENDENCIES)),
+        st.sampled_from((HASH, RESULTS, EXECUTIONS, DEPENDENTS, DEPENDENCIES, *BESIDE)),
         st.sampled_from(KINDS),
-        max_size=1,
+        max_size=2,
     ),
     st.just(VICTIM.encode()) | st.sampled_from((b"\xff\xfe", b"a\nb", b"a:b:c", b" ", b"x" * 700)),
 )
@@ -96,7 +103,8 @@ class Wreck:
     def __init__(self, store: Store, client: redis.Redis, place: Place, wrong: Damage) -> None:
         self.store, self.client = store, client
         client.flushdb()
-        self.child = Child(store)
+        client.sadd("rq:queues", "rq:queue:other")
+        self.child = Child(store, ("other", "default"))
         self.claimed: list[Claimed] = []
         before, victim, behind = (
             self._spec(n, retry=Retry(2, 1.0)) for n in (WHOLE[0], VICTIM, WHOLE[1])
@@ -175,7 +183,7 @@ class Wreck:
         jobs, self.claimed = self.claimed, []
         victims = tuple(died(job) for job in jobs if job.id not in WHOLE)
         self.child.settle(ended=victims, held=tuple(entry(j) for j in jobs if j.id in WHOLE))
-        self.child = Child(self.store)
+        self.child = Child(self.store, ("other", "default"))
 
     def release(self) -> None:
         """The child gives back what it was handed."""
@@ -198,7 +206,9 @@ class Wreck:
         self.store.run(steps.leftovers("me", now_text()))
         self.store.run(steps.promote(("default", "other"), "me", now_text()))
         self.store.run(steps.handover(now_text()))
-        self.store.run(steps.trim("default"))
+        for queue in ("other", "default"):
+            with suppress(RedisRefused):  # it looks at one queue at a time
+                self.store.run(steps.trim(queue))
 
     def look(self) -> None:
         """Everything that only reads."""
@@ -207,8 +217,9 @@ class Wreck:
             self.store.run(steps.page("default", status, 10))
         self.step(standings((VICTIM,)))
         self.store.run(steps.results((VICTIM, *WHOLE)))
-        self.store.run(steps.oldest(("default",)))
+        self.store.run(steps.oldest(("other", "default")))
         self.store.run(steps.counts(("default",)))
+        self.store.run(steps.waiting(("other", "default")))
         self.store.run(steps.workers())
         self.step(steps.meta(VICTIM))
         self.store.run(damage.damaged(10))

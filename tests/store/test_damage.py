@@ -1,6 +1,7 @@
 """What cannot be read is set aside, shown as it is, and put back or deleted on request."""
 
 import time
+from collections.abc import Callable
 
 import pytest
 import redis
@@ -238,3 +239,26 @@ def test_what_lies_beside_a_job_in_another_type_keeps_it_not_from_being_deleted(
     assert store.run(steps.delete("a", now_text())) == "deleted"
 
     assert places(client, "a") == []
+
+
+@pytest.mark.parametrize("place", ["queue", "wip", "scheduled", "workers", "queue:{}:intermediate"])
+def test_a_place_of_another_type_keeps_no_other_queue_from_its_workers(
+    store: Store, client: redis.Redis, spec: Spec, new_child: Callable[..., Child], place: str
+) -> None:
+    broken = place.format("broken") if "{}" in place else f"{place}:broken"
+    client.set(f"rq:{broken}", "of another type")
+    client.sadd("rq:queues", "rq:queue:broken")
+    store.run(steps.enqueue([spec("a"), spec("b", due=time.time() - 1)]))
+    child = new_child("broken", "default")
+    [job] = child.claim()
+    client.zadd("rq:wip:default", {entry(job).member: time.time() + 800})
+    store.run(steps.lead("me"))
+    client.hset("msgqueue:upkeep", "since", time.time() - 5)
+
+    assert store.run(steps.waiting(("broken", "default"))) == {"broken": 0, "default": 0}
+    assert store.run(steps.sweep("me", now_text())).requeued == 1
+    store.run(steps.leftovers("me", now_text()))
+    assert store.run(steps.promote(("broken", "default"), "me", now_text()))["default"].moved == 1
+    again = new_child("broken", "default")
+    assert [one.id for one in (*again.claim(2), *again.claim(2))] == ["a", "b"]
+    assert again.settle(held=(steps.Entry("default", "b", "x"),)).requeued == 1

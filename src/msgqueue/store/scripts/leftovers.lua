@@ -54,25 +54,34 @@ local function unstick(queue, list, id)
   end
 end
 
+local function bury_abandoned(queue)
+  local wip = RQ .. 'wip:' .. queue
+  local expired = redis.call('ZRANGEBYSCORE', wip, '-inf', '(' .. score(time), 'WITHSCORES', 'LIMIT', 0, PAGE)
+  for at = 1, #expired, 2 do
+    local id, execution = string.match(expired[at], '^(.*):(%x+)$')
+    if id then -- not ours
+      local ok, said = pcall(bury, queue, id, execution, expired[at + 1])
+      if not ok then set_aside(queue, id, execution, said) end
+    end
+  end
+end
+
+local function unstick_popped(queue)
+  local list = RQ .. 'queue:' .. queue .. ':intermediate'
+  for _, id in ipairs(redis.call('LRANGE', list, 0, PAGE - 1)) do
+    local ok, said = pcall(unstick, queue, list, id)
+    if not ok then
+      set_aside(queue, id, nil, said)
+      redis.call('LREM', list, 1, id)
+    end
+  end
+end
+
 for _, waiting in ipairs(redis.call('SMEMBERS', RQ .. 'queues')) do
   local queue = string.sub(waiting, #RQ + 7)
   if redis.call('TTL', RQ .. 'clean_registries:' .. queue) <= CLEANING - CLEANED then
-    local wip, list = RQ .. 'wip:' .. queue, waiting .. ':intermediate'
-    local expired = redis.call('ZRANGEBYSCORE', wip, '-inf', '(' .. score(time), 'WITHSCORES', 'LIMIT', 0, PAGE)
-    for at = 1, #expired, 2 do
-      local id, execution = string.match(expired[at], '^(.*):(%x+)$')
-      if id then -- not ours
-        local ok, said = pcall(bury, queue, id, execution, expired[at + 1])
-        if not ok then set_aside(queue, id, execution, said) end
-      end
-    end
-    for _, id in ipairs(redis.call('LRANGE', list, 0, PAGE - 1)) do
-      local ok, said = pcall(unstick, queue, list, id)
-      if not ok then
-        set_aside(queue, id, nil, said)
-        redis.call('LREM', list, 1, id)
-      end
-    end
+    pcall(bury_abandoned, queue) -- where a place is of another type, all others are looked at
+    pcall(unstick_popped, queue)
   end
 end
 visit_ended(now_text)

@@ -30,8 +30,7 @@ local function bury(queue, name)
   return true
 end
 
-for _, list in ipairs(redis.call('SMEMBERS', RQ .. 'queues')) do
-  local queue = string.sub(list, #RQ + 7)
+local function sweep(queue)
   local wip = RQ .. 'wip:' .. queue
   -- Members leave at the end of the script only, so pages stay where they are.
   local function pass(min, max)
@@ -50,6 +49,10 @@ for _, list in ipairs(redis.call('SMEMBERS', RQ .. 'queues')) do
   local oldest = redis.call('ZRANGEBYSCORE', wip, old, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2]
   if oldest then rest = math.min(rest, tonumber(oldest) - tonumber(old)) end
   pass('(' .. score(time + LEASE + 1), '+inf') -- refreshed in the future: the clock went back
+end
+
+for _, list in ipairs(redis.call('SMEMBERS', RQ .. 'queues')) do
+  pcall(sweep, string.sub(list, #RQ + 7)) -- one whose place is of another type keeps no other from it
 end
 flush()
 answer[5] = score(rest)

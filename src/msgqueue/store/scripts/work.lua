@@ -156,8 +156,8 @@ end
 
 -- At most what falls to one of the workers of a queue, so that none waits while another has plenty.
 local function share(queue, wanted)
-  local workers = wanted > 1 and redis.call('SCARD', RQ .. 'workers:' .. queue) or 1
-  if workers < 2 then return wanted end
+  local workers = wanted > 1 and redis.pcall('SCARD', RQ .. 'workers:' .. queue) or 1
+  if type(workers) ~= 'number' or workers < 2 then return wanted end
   return math.max(1, math.min(wanted, math.ceil(redis.call('LLEN', RQ .. 'queue:' .. queue) / workers)))
 end
 

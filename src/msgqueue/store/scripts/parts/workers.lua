@@ -1,4 +1,5 @@
--- Our children as rq's workers: the hash rq:worker:<name> and the sets that index it.
+-- Our children as rq's workers: the hash rq:worker:<name> and the sets that index it, for rq's eyes
+-- alone. One that is no set keeps no child from its work.
 
 local WORKER_TTL = 60
 
@@ -8,7 +9,7 @@ local function enter(key, lane, seq, now_text, fields) -- fields: name, value, .
   redis.call('SADD', RQ .. 'workers', key)
   for at = 1, #fields, 2 do
     if fields[at] == 'queues' then
-      for queue in string.gmatch(fields[at + 1], '[^,]+') do redis.call('SADD', RQ .. 'workers:' .. queue, key) end
+      for queue in string.gmatch(fields[at + 1], '[^,]+') do redis.pcall('SADD', RQ .. 'workers:' .. queue, key) end
     end
   end
 end
@@ -21,6 +22,6 @@ local function leave(key, now_text)
     redis.call('EXPIRE', key, WORKER_TTL)
   end
   redis.call('SREM', RQ .. 'workers', key)
-  for queue in string.gmatch(queues or '', '[^,]+') do redis.call('SREM', RQ .. 'workers:' .. queue, key) end
+  for queue in string.gmatch(queues or '', '[^,]+') do redis.pcall('SREM', RQ .. 'workers:' .. queue, key) end
   redis.call('DEL', key .. ':executions')
 end
