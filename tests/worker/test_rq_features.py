@@ -1,6 +1,7 @@
 """What rq promises of its jobs holds with our worker class, too."""
 
 import json
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 import rq as rq_package
 from rq import Callback, Queue, Repeat, Retry
+from rq.command import send_stop_job_command
 from rq.job import Dependency, Job
 from rq.results import Result
 from tests.worker import plain
@@ -240,6 +242,30 @@ def test_the_handler_of_killed_work_horses_hears_of_jobs_whose_process_ended(
     assert rq.noted() == [f"{dead.id} killed: 7, True, True", f"{late.id} killed: -9, True, True"]
     assert (status(rq, dead), status(rq, late), status(rq, good)) == ("failed",) * 2 + ("finished",)
     assert "WatchedWorker.heartbeat is overridden or replaced, and not called" in log
+
+
+def test_what_follows_a_death_is_done_though_the_worker_ends_with_it(rq: Deployment) -> None:
+    dead = rq.queue.enqueue(plain.die)
+
+    rq.burst("--worker-class", "tests.worker.plain.WatchedWorker", "--max-jobs", "1")
+
+    assert rq.noted() == [f"{dead.id} killed: 7, True, True"]
+
+
+def test_a_stop_while_the_worker_drains_runs_the_callback(
+    rq: Deployment, eventually: Eventually
+) -> None:
+    worker = rq.start("--name", "w")
+    job = rq.queue.enqueue(plain.sleep, 60, "began", on_stopped=Callback(plain.stopped))
+    eventually(lambda: rq.noted() == ["began"])
+    worker.send_signal(signal.SIGTERM)
+    eventually(lambda: rq.redis.hexists("rq:worker:w", "shutdown_requested_date"))
+
+    send_stop_job_command(rq.redis, job.id)
+
+    assert worker.wait(20) == 0
+    assert rq.noted() == ["began", f"{job.id} stopped"]
+    assert status(rq, job) == "stopped"
 
 
 def test_djangos_old_connections_are_closed_before_and_after_a_job(rq: Deployment) -> None:

@@ -82,7 +82,13 @@ class Fleet:
     def wants_at(self) -> float:
         """Clock time at which `fill` has something to do; infinity for never."""
         active = [child for child in self.living if not child.retired]
-        return self._start_at if len(active) < self.wanted else float("inf")
+        wanted = max(self.wanted, int(self.owes))
+        return self._start_at if len(active) < wanted else float("inf")
+
+    @property
+    def owes(self) -> bool:
+        """Whether a child is still to do what follows the death of a run: callbacks, webhooks."""
+        return bool(self._deaths)
 
     def fill(self) -> None:
         """Start the children that are missing."""
@@ -97,6 +103,8 @@ class Fleet:
                 forget=self._forget_all,
             )
             self.children.append(child)
+            if not self.wanted:  # it tells of deaths, and ends
+                child.drain()
             self._wakeup.listen(child.lane.worker)
             self._calls.ask(partial(_registration, child), partial(self._registered, child))
             event(logger, "worker started", worker=child.lane.worker, pid=child.pid)
@@ -128,7 +136,8 @@ class Fleet:
         account = child.account()
         held = [record.entry for record in account.of(State.HELD)]
         self._done += account.successful + account.failed + len(outcomes) + len(judged)
-        self._deaths += [Death(run, child.pid, child.exit) for run in judged if child.exit]
+        told = [run for run in judged if run.cause != "drain"]  # the others run once more
+        self._deaths += [Death(run, child.pid, child.exit) for run in told if child.exit]
         orderly = child.retired and not judged
         event(
             logger,
@@ -269,6 +278,7 @@ class Fleet:
 
     def end(self) -> None:
         """Kill all children; what they run goes back, nothing counted."""
+        self._deaths.clear()
         for child in self.living:
             child.end()
 

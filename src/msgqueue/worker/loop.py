@@ -346,7 +346,7 @@ class Loop:
 
     def _over(self) -> bool:
         """Whether children and extras have ended, and their accounts are settled or given up."""
-        if self._draining_at is None or self._fleet.living:
+        if self._draining_at is None or self._fleet.living or self._fleet.owes:
             return False
         away = self._calls.away and clock() > self._draining_at + self._plan.grace + GIVE_UP
         if self._fleet.children and not away:
