@@ -45,12 +45,15 @@ local function history(key, f)
   return runs, more[3], plain
 end
 
--- Whole seconds; '' for a job that says nothing of it.
+-- Whole seconds; '' for a job that says nothing of it. Most of a batch say the same.
+local known_limits = {[''] = ''}
 local function time_limit(text)
-  if not text or text == '' then return '' end
+  text = text or ''
+  if known_limits[text] then return known_limits[text] end
   local limit = tonumber(text)
   if not limit or limit ~= limit then error('the timeout is no number', 0) end
-  return math.ceil(math.max(-1, math.min(limit, LONGEST)))
+  known_limits[text] = math.ceil(math.max(-1, math.min(limit, LONGEST)))
+  return known_limits[text]
 end
 
 local answer, size = {'', 0}, 2

@@ -4,6 +4,7 @@ local DAMAGED_TTL = 2592000
 
 -- Whether this is UTF-8 without control characters, as every id is that msgqueue can tell of.
 local function is_text(id)
+  if string.find(id, '^%w+%-%w+%-%w+%-%w+%-%w+$') then return true end -- a UUID, seen soonest
   if not string.find(id, '[%c\128-\255]') then return true end
   for _, sequence in ipairs({'[\194-\223]', '\224[\160-\191]', '[\225-\236\238\239][\128-\191]', '\237[\128-\159]',
     '\240[\144-\191][\128-\191]', '[\241-\243][\128-\191][\128-\191]', '\244[\128-\143][\128-\191]'}) do

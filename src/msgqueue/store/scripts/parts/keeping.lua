@@ -12,9 +12,12 @@ local function seconds(text, default)
   return ttl < 0 and -1 or math.floor(math.min(ttl, LONGEST))
 end
 
--- Of a job that succeeded. text: its field result_ttl
+-- Of a job that succeeded. text: its field result_ttl, for most of a batch the same
+local known_ttls = {}
 local function result_ttl(text)
-  return seconds(text, DEFAULT_RESULT_TTL)
+  text = text or ''
+  known_ttls[text] = known_ttls[text] or seconds(text, DEFAULT_RESULT_TTL)
+  return known_ttls[text]
 end
 
 -- Of a job that failed or was cancelled. text: its field failure_ttl
