@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import redis
 from rq import Queue
 from rq.serializers import JSONSerializer
-from tests.store.conftest import Child, Spec, error, now_text, ok, status
+from tests.store.conftest import Child, Spec, entry, error, now_text, ok, status
 
 from msgqueue.store import steps
 from msgqueue.store.run import Store
@@ -79,6 +79,63 @@ def test_dependents_of_a_job_that_runs_once_more_wait_for_it(
     child.work(error(child.claim()[0]), claim=0)
 
     child.store.run(steps.requeue("a", now_text()))
+
+    assert client.ttl("rq:job:a:dependents") == -1
+
+
+def test_who_waited_for_a_cancelled_job_is_not_known_for_ever(
+    client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    _parent_and_dependent(client, spec, child)
+
+    child.store.run(steps.cancel("a", now_text()))
+
+    assert client.ttl("rq:job:a:dependents") > 0
+
+
+def test_who_waited_for_a_job_that_was_stopped_before_it_began_is_not_known_for_ever(
+    client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    _parent_and_dependent(client, spec, child)
+    [held] = child.claim()
+    child.store.run(steps.cancel("a", now_text()))
+
+    child.store.run(steps.release([entry(held)], now_text()))
+
+    assert status(client, "a") == b"canceled"
+    assert client.ttl("rq:job:a:dependents") > 0
+
+
+def test_what_a_cancelled_dependent_waited_for_is_not_kept_for_ever(
+    client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    _parent_and_dependent(client, spec, child)
+
+    child.store.run(steps.cancel("b", now_text()))
+
+    assert client.ttl("rq:job::b:dependencies") > 0
+
+
+def test_who_waits_for_a_job_that_is_not_kept_and_for_another_is_not_known_for_ever(
+    client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    child.store.run(steps.enqueue([spec("a", result_ttl=0), spec("c")]))
+    queue = Queue(connection=client, serializer=JSONSerializer)
+    queue.enqueue("operator.add", 1, 2, depends_on=["a", "c"], job_id="b")
+
+    child.work(ok(child.claim()[0]), claim=0)
+
+    assert status(client, "b") == b"deferred"
+    assert client.ttl("rq:job:a:dependents") > 0
+
+
+def test_dependents_of_a_replaced_job_wait_for_the_new_one(
+    client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    _parent_and_dependent(client, spec, child)
+    child.work(error(child.claim()[0]), claim=0)
+
+    child.store.run(steps.enqueue([spec("a")]))
 
     assert client.ttl("rq:job:a:dependents") == -1
 

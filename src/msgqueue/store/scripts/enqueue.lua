@@ -37,6 +37,7 @@ local function remove(id, f)
   local queue = f[3] or ''
   if f[2] then redis.call('SET', MQ .. 'done:' .. id, f[2], 'EX', FLOOR) end -- a copy of its call may come late
   redis.call('DEL', RQ .. 'job:' .. id, RQ .. 'results:' .. id)
+  redis.call('PERSIST', RQ .. 'job:' .. id .. ':dependents') -- they wait for the new one
   for _, registry in pairs(FINAL) do redis.call('ZREM', RQ .. registry .. queue, id) end
   -- A run that still goes on under the old call is refused when it reports.
   if f[4] then redis.call('ZREM', RQ .. 'wip:' .. queue, member(id, f[4])) end

@@ -76,7 +76,7 @@ local function mark_dependents(run, ttl)
   if run.alone or redis.call('EXISTS', waiting) == 0 then return false end
   redis.call('ZADD', MQ .. 'handover', score(run.now), run.id)
   ended_parents[#ended_parents + 1] = run.id
-  if ttl > 0 then redis.call('EXPIRE', waiting, math.max(ttl, 3600)) end
+  expire_relations(waiting, ttl)
   return true
 end
 
@@ -139,6 +139,7 @@ local function cancel_ended(run, job)
   redis.call('HDEL', run.key, 'mq_deaths')
   redis.call('HSET', run.key, 'status', 'canceled', 'started_at', '', 'ended_at', run.ended_text)
   expire(run.key, failure_ttl(job.failure_ttl))
+  expire_relations(run.key .. ':dependents', failure_ttl(job.failure_ttl))
   redis.call('ZADD', RQ .. 'canceled:' .. run.queue, score(run.now), run.id)
 end
 

@@ -35,3 +35,9 @@ local function expire(key, ttl)
   if ttl < 0 then return redis.call('PERSIST', key) end
   redis.call('EXPIRE', key, ttl)
 end
+
+-- What a final job waited for, or who waits for it: known for an hour, and as long as the job, which
+-- may be run once more.
+local function expire_relations(relations, ttl)
+  if ttl >= 0 then redis.call('EXPIRE', relations, math.max(ttl, 3600)) end
+end
