@@ -140,6 +140,21 @@ def test_dependents_of_a_replaced_job_wait_for_the_new_one(
     assert client.ttl("rq:job:a:dependents") == -1
 
 
+def test_a_dependent_does_not_wait_for_another_job_of_a_deleted_parents_id(
+    client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    child.store.run(steps.enqueue([spec("a"), spec("c")]))
+    queue = Queue(connection=client, serializer=JSONSerializer)
+    queue.enqueue("operator.add", 1, 2, depends_on=["a", "c"], job_id="b")
+    child.store.run(steps.delete("a", now_text()))
+    child.store.run(steps.enqueue([spec("a")]))
+
+    child.work(ok(child.claim()[0]), claim=0)
+
+    assert status(client, "c") == b"finished"
+    assert status(client, "b") == b"queued"
+
+
 def _parent_and_dependent(client: redis.Redis, spec: Spec, child: Child) -> None:
     child.store.run(steps.enqueue([spec("a")]))
     queue = Queue(connection=client, serializer=JSONSerializer)

@@ -15,9 +15,11 @@ if place == 'claimed' or place == 'running' then return {'refused', f[1]} end
 local function leave_behind(dependent, status)
   local d = redis.call('HMGET', RQ .. 'job:' .. dependent, 'origin', 'failure_ttl', 'allow_dependency_failures')
   if not d[1] or not redis.call('ZSCORE', RQ .. 'deferred:' .. d[1], dependent) then return end
-  if status == 'failed' and d[3] == '1' then return end
-  for _, parent in ipairs(redis.call('SMEMBERS', RQ .. 'job::' .. dependent .. ':dependencies')) do
-    if parent ~= id and redis.call('EXISTS', RQ .. 'job:' .. parent) == 1 then return end
+  local parents = RQ .. 'job::' .. dependent .. ':dependencies'
+  redis.call('SREM', parents, id) -- another job of this id is not what it waits for
+  if status == 'finished' or (status == 'failed' and d[3] == '1') then return end
+  for _, parent in ipairs(redis.call('SMEMBERS', parents)) do
+    if redis.call('EXISTS', RQ .. 'job:' .. parent) == 1 then return end
   end
   call_off(dependent, d[1], d[2], now_text)
 end
@@ -29,9 +31,7 @@ take_out(id, f[2])
 for _, registry in ipairs({'failed:', 'canceled:', 'finished:'}) do redis.call('ZREM', RQ .. registry .. f[2], id) end
 if f[4] and f[4] ~= '' then redis.pcall('SREM', RQ .. 'group:' .. f[4], id) end
 if f[5] then redis.call('SET', MQ .. 'done:' .. id, f[5], 'EX', FLOOR) end
-if f[1] ~= 'finished' then
-  for _, dependent in ipairs(dependents) do pcall(leave_behind, dependent, f[1]) end
-end
+for _, dependent in ipairs(dependents) do pcall(leave_behind, dependent, f[1]) end
 if not redis.call('ZSCORE', MQ .. 'handover', id) then redis.call('DEL', waiting) end
 for _, execution in ipairs(redis.call('ZRANGE', RQ .. 'executions:' .. id, 0, -1)) do
   redis.call('DEL', RQ .. 'execution:' .. id .. ':' .. execution)
