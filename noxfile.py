@@ -82,6 +82,15 @@ def simulate(session: nox.Session) -> None:
 
 
 @nox.session
+def model(session: nox.Session) -> None:
+    """Thousands of sequences of steps never tried before, against the model; the seed repeats."""
+    _install(session, *TEST)
+    seed = f"--hypothesis-seed={random.randrange(1 << 32)}"  # noqa: S311 - a choice, no secret
+    profile = "--hypothesis-profile=model"
+    session.run("python", "-m", "pytest", "tests/model", profile, seed, *session.posargs)
+
+
+@nox.session
 def package(session: nox.Session) -> None:
     """The wheel, as a user installs it, without any extra."""
     wheels = session.create_tmp()

@@ -3,10 +3,23 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+from hypothesis import settings
+from tests.model.effort import LONG
 from tests.model.virtual import Change, VirtualRedis, VirtualTime
 from tests.model.world import World, install
 
 from msgqueue.connection import Source
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Tell the seed of a long run."""
+    seed = config.getoption("--hypothesis-seed", None)
+    if settings.get_current_profile_name() == LONG and seed is not None:
+        terminalreporter.section("model")
+        terminalreporter.write_line(f"the same again: nox -s model -- --hypothesis-seed={seed}")
+
 
 NewWorld = Callable[..., World]
 
@@ -29,16 +42,17 @@ def new_world(source: Source, virtual_time: VirtualTime, _played: None) -> Itera
 
     Where a rule is missing, the model cannot foretell: the promises alone are judged.
     """
-    made: list[VirtualRedis] = []
+    made: dict[tuple[Change, ...], VirtualRedis] = {}
 
     def make(*changes: Change, foretelling: bool = True) -> World:
         virtual_time.reset()
-        source.client().flushdb()
-        made.append(VirtualRedis(source, virtual_time, changes))
-        return World(made[-1], foretelling=foretelling)
+        if changes not in made:
+            made[changes] = VirtualRedis(source, virtual_time, changes)
+        made[changes].plain.flushdb()
+        return World(made[changes], foretelling=foretelling)
 
     yield make
-    for redis in made:
+    for redis in made.values():
         redis.close()
 
 

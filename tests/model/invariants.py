@@ -1,12 +1,15 @@
 """What must hold of the database at any moment, by itself and beside the model."""
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from tests.model.ledger import ensure
 from tests.model.model import FINAL, LEASE, Job, Model
 from tests.model.snapshot import Place, Snapshot
+
+from msgqueue.jobs import JobStatus
 
 #: Keys that live as long as what they index, and those that must expire.
 LASTING: Final = re.compile(
@@ -17,11 +20,27 @@ PASSING: Final = re.compile(
     r"rq:(worker:.+|results:.+|execution:.+|executions:.+|scheduler-lock:.+)"
     r"|msgqueue:(upkeep|done:.+|damaged:.+)"
 )
-OF_STATUS: Final = {"queued": "queue", "started": "wip", "scheduled": "scheduled"} | FINAL
+OF_STATUS: Final = {
+    "queued": "queue",
+    "started": "wip",
+    "scheduled": "scheduled",
+    "deferred": "deferred",
+} | FINAL
+
+Counts = Mapping[str, Mapping[JobStatus, int]]
+COUNTED: Final = (
+    JobStatus.QUEUED,
+    JobStatus.STARTED,
+    JobStatus.SCHEDULED,
+    JobStatus.DEFERRED,
+    JobStatus.FINISHED,
+    JobStatus.FAILED,
+)
 
 
 def check(snapshot: Snapshot, model: Model, exempt: frozenset[str] = frozenset()) -> None:
     """Everything that must hold by itself, but of the jobs in `exempt`, changed by others."""
+    exempt |= {name for name, job in model.jobs.items() if job.broken}
     for fault in (
         *one_place(snapshot, model, exempt),
         *one_result(snapshot),
@@ -101,6 +120,8 @@ def as_foretold(snapshot: Snapshot, model: Model) -> Iterator[str]:
     """The database is in the state of the model."""
     jobs, places = snapshot.jobs(), snapshot.places(model.now)
     for name in jobs.keys() | model.jobs.keys():
+        if name in model.jobs and model.jobs[name].broken:
+            continue
         if name not in jobs or name not in model.jobs:
             yield f"{name} is {'missing' if name not in jobs else 'not gone'}"
             continue
@@ -184,3 +205,15 @@ def _lanes(snapshot: Snapshot, model: Model) -> Iterator[str]:
 def left_over(snapshot: Snapshot) -> list[str]:
     """What is still there when all has expired that may."""
     return sorted(name for name in snapshot.keys if name != "rq:queues")
+
+
+def counts_agree(model: Model, counts: Counts) -> Iterator[str]:
+    """What `counts` tells is what there is; of cancelled jobs it may count expired ones."""
+    told = {status: sum(row[status] for row in counts.values()) for status in COUNTED}
+    found = Counter(job.status for job in model.jobs.values())
+    found["failed"] += found.pop("stopped", 0)
+    dead = [one for ids in model.queues.values() for one in ids if one not in model.jobs]
+    found["queued"] += len(dead)
+    for status, count in told.items():
+        if count != found[status]:
+            yield f"{count} are counted as {status}, foretold {found[status]}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.model.model import Job, Model
-from tests.model.reading import Reader
+from tests.model.reading import New, Reader
 
 from msgqueue.jobs import Claimed
 from msgqueue.settings import DEFAULT_MAX_DELIVERIES
@@ -71,6 +71,7 @@ class Ledger:
         self._turn = 0
         self._last_turn: dict[str, int] = {}
         self.lossy = False
+        self._made: set[tuple[str, str]] = set()
         self.acknowledged: set[str] = set()
         self.begins: Counter[str] = Counter()
 
@@ -84,10 +85,7 @@ class Ledger:
         """A step was carried out; `answer` is the essence of what was said."""
         match step.script.name:
             case "enqueue":
-                args = Reader(step.args)
-                while args.more:
-                    new = args.new()
-                    self.renew(new.id, in_turn=new.place == "back")
+                self._enqueued(Reader(step.args).all_new())
             case "requeue":
                 self.renew(str(step.args[0]))
             case "cancel" | "stop":
@@ -98,13 +96,26 @@ class Ledger:
             case "settle":
                 self._settle(Reader(step.args))
 
-    def renew(self, job_id: str, *, in_turn: bool = False) -> None:
-        """Begin a tale where the job is another than that of the last one, or was requeued."""
+    def _enqueued(self, jobs: Iterable[New]) -> None:
+        """A call may have made these: no copy of it may do so again."""
+        for new in jobs:
+            if self.renew(new.id, in_turn=new.place == "back"):
+                made = new.id, self._model.jobs[new.id].created
+                again = made in self._made and not self.lossy
+                ensure(not again, f"a late copy of its enqueue brings {new.id} back")
+                self._made.add(made)
+
+    def renew(self, job_id: str, *, in_turn: bool = False) -> bool:
+        """Begin a tale where the job is another than that of the last one, or was requeued.
+
+        Whether it is another.
+        """
         job, tale = self._model.jobs.get(job_id), self._tales.get(job_id)
         if job is None or (tale and tale.job is job and tale.life == job.lives):
-            return
+            return False
         self._turn += 1
         self._tales[job_id] = Tale(job, job.lives, self._turn if in_turn else None)
+        return tale is None or tale.job is not job
 
     def _handed(self, queue: str, job_id: str, execution: str) -> None:
         """A claim was carried out."""
@@ -118,7 +129,7 @@ class Ledger:
 
     def _stop(self, job_id: str, answer: Any) -> None:
         job, tale = self._model.jobs.get(job_id), self._tales.get(job_id)
-        if tale and answer == ("canceled", False):
+        if tale and answer == ("canceled", False) and tale.job.status == "canceled":
             tale.canceled = True
         if job and tale and (job.queue, f"{job_id}:{job.stop}") in self._model.leases:
             tale.stopped = job.stop
@@ -177,8 +188,13 @@ class Ledger:
     # At the end
 
     def unfinished(self) -> list[str]:
-        """The jobs that are not final."""
-        return [name for name, job in self._model.jobs.items() if not job.final]
+        """The jobs that are not final, though they wait for no other."""
+        waits = self._model
+        return [
+            name
+            for name, job in waits.jobs.items()
+            if not job.final and (job.place != "deferred" or (waits.met(job) and not job.stranded))
+        ]
 
     def check_end(self, damaged: Iterable[str]) -> None:
         """All has come to rest: every acknowledged job has ended, and the finished ones did run."""

@@ -22,6 +22,7 @@ OLD: Final = 8_000  # milliseconds without a refresh after which an execution is
 HOLD: Final = 4_000
 LOCK: Final = 3_000
 LEASE: Final = 900_000
+REFUSED: Final = "refused"  # the script raises an error, and nothing is done
 MINUTE: Final = 60_000
 FINAL: Final = {
     "finished": "finished",
@@ -38,7 +39,7 @@ class Job:
     queue: str
     created: str
     status: str = "queued"
-    place: str = "queue"  # queue, wip, scheduled, finished, failed, canceled, nowhere
+    place: str = "queue"  # queue, wip, scheduled, deferred, finished, failed, canceled, nowhere
     enqueued: str = ""
     front: bool = False  # where it goes when its time has come
     front_again: bool = False  # whether its repeats do
@@ -50,6 +51,10 @@ class Job:
     result_ttl: int = DEFAULT_RESULT_TTL
     failure_ttl: int = DEFAULT_FAILURE_TTL
     deaths: int = 0
+    unreadable: str = ""  # the damaged field: whoever claims it sets it aside; or "kind": all is
+    parents: list[str] = field(default_factory=list)
+    lenient: bool = False  # a parent may fail
+    stranded: bool = False  # a parent was kept no longer before this could run
     lives: int = 0  # how often it was requeued
     requeued: str = ""  # the last call that did it
     cancelled: str = ""  # the last call that did, or asked for, that
@@ -64,6 +69,11 @@ class Job:
     def final(self) -> bool:
         """Whether it has ended."""
         return self.status in FINAL
+
+    @property
+    def broken(self) -> bool:
+        """Whether its key is no hash: whoever does something to it sets it aside, or is refused."""
+        return self.unreadable == "kind"
 
 
 @dataclass
@@ -92,6 +102,10 @@ class Model:
         self.promoters: dict[str, tuple[str, int]] = {}  # queue: who, until
         self.known: set[str] = set()  # queues
         self.crews: dict[str, set[str]] = {}  # queue: the workers that rq lists
+        self.dependents: dict[str, list[str]] = {}  # parent: who waits for it
+        self.forgotten: dict[str, int] = {}  # parent: when it is not known any more who does
+        self.handovers: list[str] = []  # parents whose dependents are to be looked at
+        self._ending: list[str] = []  # parents that end in this step
 
     def saved(self) -> dict[str, Any]:
         """The whole state, for `restore`."""
@@ -113,34 +127,48 @@ class Model:
         lanes = [worker for worker, lane in self.lanes.items() if lane.expires <= now]
         done = [name for name, (_, until) in self.done.items() if until <= now]
         promoters = [queue for queue, (_, until) in self.promoters.items() if until <= now]
+        waited = [name for name, until in self.forgotten.items() if until <= now]
         led = self.leader is not None and self.asked + LOCK <= now
+        for name in [one for parent in jobs for one in self.dependents.get(parent, ())]:
+            if name in self.jobs:
+                self.jobs[name].stranded = True
         for names, table in (
             (jobs, self.jobs),
             (lanes, self.lanes),
             (done, self.done),
             (promoters, self.promoters),
+            (waited, self.dependents),
+            (waited, self.forgotten),
         ):
             for name in names:
-                del table[name]
+                table.pop(name, None)
         if led:
             self.leader = None
-        return bool(jobs or lanes or done or promoters or led)
+        return bool(jobs or lanes or done or promoters or waited or led)
 
     def apply(self, name: str, keys: Sequence[str], args: Sequence[Arg]) -> Any:
         """Do what the script of this name does; gives the essence of its answer."""
         step: Callable[[Reader], Any] | None = getattr(self, name, None)
+        self._ending = []
+        if self._is_refused(name, args):
+            return REFUSED
         if name == "unlock":
             return self.unlock(keys[0].removeprefix("rq:scheduler-lock:"), str(args[0]))
         return step(Reader(args)) if step else None
+
+    def _is_refused(self, name: str, args: Sequence[Arg]) -> bool:
+        reader = Reader(args)
+        if name == "enqueue":
+            names = [new.id for new in reader.all_new()]
+        else:
+            names = [reader.one()] if name in ("cancel", "requeue", "delete", "stop") else []
+        return any(one in self.jobs and self.jobs[one].broken for one in names)
 
     # Clients
 
     def enqueue(self, args: Reader) -> list[tuple[str, bool, str]]:
         """Jobs come."""
-        answers = []
-        while args.more:
-            answers.append(self._enqueue(args.new()))
-        return answers
+        return [self._enqueue(new) for new in args.all_new()]
 
     def _enqueue(self, new: New) -> tuple[str, bool, str]:
         job = self.jobs.get(new.id)
@@ -154,6 +182,7 @@ class Model:
             return new.id, False, job.status
         if job is not None:
             self.done[new.id] = job.created, self.now + MINUTE
+            self.forgotten.pop(new.id, None)
             self.leases.pop((job.queue, f"{new.id}:{job.execution}"), None)
         fields = new.fields
         later = isinstance(new.place, float)
@@ -190,14 +219,14 @@ class Model:
             return "started", True
         job.cancelled = text
         self._take_out(name)
-        self._cancelled(job)
+        self._cancelled(name, job)
         return "canceled", False
 
     def requeue(self, args: Reader) -> tuple[str | None, bool]:
         """A final job runs once more."""
         name, text = args.take(2)
         job = self.jobs.get(name)
-        if job is None:
+        if job is None or job.unreadable == "data":
             return None, False
         if job.requeued == text:
             return "queued", True
@@ -210,6 +239,7 @@ class Model:
         job.lives += 1
         job.stop = ""
         job.deaths = 0
+        self.forgotten.pop(name, None)
         self._push(name)
         return "queued", True
 
@@ -224,6 +254,7 @@ class Model:
         self._take_out(name)
         self.done[name] = job.created, self.now + MINUTE
         del self.jobs[name]
+        self._leave_behind(name, job)
         return "deleted"
 
     # Children
@@ -244,7 +275,7 @@ class Model:
 
     def work(self, args: Reader) -> tuple[str, list[str], list[tuple[str, str, str, int]]]:
         """A child reports, and claims."""
-        worker, seq, lane_id, count, _text = args.take(5)
+        worker, seq, lane_id, count, text = args.take(5)
         queues, outcomes = args.counted(), args.runs()
         lane = self.lanes.get(worker)
         if lane is None or lane.closed or seq < lane.seq:
@@ -252,16 +283,22 @@ class Model:
         lane.expires = self.now + MINUTE
         execution = f"{lane_id}.{seq}"
         if seq == lane.seq:
-            own = [q_id for q_id in lane.handed if self._owns(Entry(*q_id, execution))]
+            own = [q_id for q_id in lane.handed if self._is_told_again(*q_id, execution)]
             return "", sorted(lane.refused), [self._handed(*q_id, execution) for q_id in own]
         lane.seq = seq
         lane.refused = [run.member for run in outcomes if self._report(run) == "lost"]
+        self._visit_ending(text)
         lane.handed = self._claim(queues, count, execution)
         return "", sorted(lane.refused), [self._handed(*h, execution) for h in lane.handed]
 
     def _handed(self, queue: str, name: str, execution: str) -> tuple[str, str, str, int]:
         job = self.jobs[name]
         return queue, name, execution, 1 + job.runs_before + job.asked_retries + job.deaths
+
+    def _is_told_again(self, queue: str, name: str, execution: str) -> bool:
+        job = self.jobs.get(name)
+        readable = job is not None and not job.unreadable
+        return readable and self._owns(Entry(queue, name, execution))
 
     def _claim(self, queues: Iterable[str], count: int, execution: str) -> list[tuple[str, str]]:
         taken: list[tuple[str, str]] = []
@@ -271,7 +308,7 @@ class Model:
             while ids and len(taken) < most:
                 job = self.jobs.get(ids[0])
                 if job is None or not self._claimable(ids[0], job):
-                    ids.pop(0)
+                    self._set_aside(ids.pop(0), job)
                     continue
                 alone = job.deaths > 0 or job.max == 1
                 if alone and taken:
@@ -298,17 +335,18 @@ class Model:
 
     def _claimable(self, name: str, job: Job) -> bool:
         held = self._owns(Entry(job.queue, name, job.execution))
-        return job.status == "queued" and not held
+        return job.status == "queued" and not held and not job.unreadable
+
+    def _set_aside(self, name: str, job: Job | None) -> None:
+        if job is not None and job.unreadable:
+            del self.jobs[name]
 
     def _report(self, run: Run) -> str:
         """An outcome, recorded if the run still is the job's; what became of it."""
-        entry = Entry(run.queue, run.id, run.execution)
-        if not self._owns(entry):
-            return "lost"
-        del self.leases[entry.queue, entry.member]
-        job = self.jobs.get(run.id)
-        if job is None or job.status == "canceled":
-            return "gone"
+        verdict = self._let_go(run)
+        if verdict:
+            return verdict
+        job = self.jobs[run.id]
         if run.how in ("ok", "none"):
             self._finish(run, job)
         elif run.how == "retry":
@@ -317,14 +355,34 @@ class Model:
             return self._error(run, job)
         return ""
 
+    def _let_go(self, run: Run) -> str:
+        """A run has no job any more; why that is nobody's to record, where it is so."""
+        entry = Entry(run.queue, run.id, run.execution)
+        if not self._owns(entry):
+            return "lost"
+        del self.leases[entry.queue, entry.member]
+        job = self.jobs.get(run.id)
+        if job is None or job.status == "canceled":
+            return "gone"
+        if job.broken:
+            del self.jobs[run.id]
+            return "aside"
+        return ""
+
     def _finish(self, run: Run, job: Job) -> None:
         job.deaths = 0
         if 0 <= job.result_ttl < 60:
             self.done[run.id] = job.created, self.now + MINUTE
+        if (
+            self._mark(run.id, job.result_ttl) and job.result_ttl == 0
+        ):  # its dependents have to see how it ended
+            self._ended(job, "finished", 60)
+            return
         if job.result_ttl == 0:
             del self.jobs[run.id]
             return
-        job.results.append((1, run.execution))
+        if run.how == "ok":
+            job.results.append((1, run.execution))
         self._ended(job, "finished", job.result_ttl)
 
     def _error(self, run: Run, job: Job) -> str:
@@ -356,13 +414,15 @@ class Model:
         job.deaths = 0
         job.results.append((kind, run.execution))
         self._ended(job, status, _floored(job.failure_ttl))
+        self._mark(run.id, _floored(job.failure_ttl))
 
     def _ended(self, job: Job, status: str, ttl: int) -> None:
         job.status, job.place = status, FINAL[status]
         job.expires = None if ttl < 0 else self.now + ttl * 1000
 
-    def _cancelled(self, job: Job) -> None:
+    def _cancelled(self, name: str, job: Job) -> None:
         job.deaths = 0
+        self._forget(name, _floored(job.failure_ttl))
         self._ended(job, "canceled", _floored(job.failure_ttl))
 
     def _again(self, run: Run, job: Job, interval: int, *, front: bool = False) -> None:
@@ -377,14 +437,15 @@ class Model:
 
     def release(self, args: Reader) -> int:
         """For a child at a long job: what it ended is reported, what it holds goes back."""
-        args.take(2)
+        text, _ = args.take(2)
         for run in args.runs():
             self._report(run)
+        self._visit_ending(text)
         return self._give_back(args.entries())
 
     def settle(self, args: Reader) -> tuple[int, int, list[str]]:
         """The account of a dead child."""
-        worker, lane_id, _text, most = args.take(4)
+        worker, lane_id, text, most = args.take(4)
         lane = self.lanes.get(worker)
         if lane is not None:
             lane.closed, lane.expires = True, self.now + MINUTE
@@ -396,7 +457,7 @@ class Model:
             # An outcome that fails or repeats a job is counted as nothing.
             said.append(run.member if verdict == "lost" else "")
         for run in args.runs():
-            if run.how == "drain" and not self._asked_to_stop(run):
+            if run.how == "drain" and not self._must_end(run):
                 held.append(Entry(run.queue, run.id, run.execution))
             else:
                 verdict = self._judge(run, most)
@@ -404,6 +465,7 @@ class Model:
         held += args.entries()
         if lane is not None:
             held += [Entry(*q_id, f"{lane_id}.{lane.seq}") for q_id in lane.handed]
+        self._visit_ending(text)
         requeued = said.count("requeued") + self._give_back(held)
         failed = said.count("failed") + said.count("stopped")
         return requeued, failed, sorted(one for one in said if ":" in one)
@@ -413,8 +475,9 @@ class Model:
             return self._report(run)
         return self._die(run, most)
 
-    def _asked_to_stop(self, run: Run) -> bool:
-        return run.id in self.jobs and self.jobs[run.id].stop == run.execution
+    def _must_end(self, run: Run) -> bool:
+        job = self.jobs.get(run.id)
+        return job is not None and (job.broken or job.stop == run.execution)
 
     def beat(self, args: Reader) -> list[tuple[bool, list[str], list[str]]]:
         """Children live, and hold what they hold."""
@@ -437,10 +500,12 @@ class Model:
         return answers
 
     def _refresh(self, entry: Entry, long: bool) -> bool:
+        job = self.jobs.get(entry.id)
+        if job is not None and job.broken:
+            return True  # it cannot be told, and grows old
         if not self._owns(entry):
             return False
         self.leases[entry.queue, entry.member] = self.now
-        job = self.jobs.get(entry.id)
         if job is None or job.status == "canceled":
             return False
         if long:
@@ -484,17 +549,14 @@ class Model:
                 name, execution = member.rsplit(":", 1)
                 run = Run(queue, name, execution, "death", b"", "0", "0", "", text)
                 said.append(self._die(run, most))
-        requeued, failed = said.count("requeued"), said.count("failed")
+        requeued, failed = said.count("requeued"), said.count("failed") + said.count("aside")
         return "", requeued, failed, len(said) - requeued - failed
 
     def _die(self, run: Run, most: int) -> str:
-        entry = Entry(run.queue, run.id, run.execution)
-        if not self._owns(entry):
-            return "lost"
-        del self.leases[entry.queue, entry.member]
-        job = self.jobs.get(run.id)
-        if job is None or job.status == "canceled":
-            return "gone"
+        verdict = self._let_go(run)
+        if verdict:
+            return verdict
+        job = self.jobs[run.id]
         limit = job.max or most
         if job.stop == run.execution or run.how == "stop":
             self._fail(run, job, "stopped", 3)
@@ -527,11 +589,19 @@ class Model:
             return False, 0
         self.promoters[queue] = holder, self.now + 5_000
         due = sorted((self.jobs[name].due, name) for name in ids if self.jobs[name].due <= self.now)
+        for name in [name for _, name in due if self.jobs[name].broken]:
+            del self.jobs[name]
+        due = [(at, name) for at, name in due if name in self.jobs]
         for _, name in due:
             job = self.jobs[name]
             job.status, job.enqueued = "queued", text
             self._push(name, front=job.front or job.front_again)
         return False, len(due)
+
+    def handover(self, args: Reader) -> int:
+        """The dependents of jobs that have ended."""
+        self._ending = list(self.handovers)
+        return self._visit_ending(args.one())
 
     def trim(self, args: Reader) -> None:
         """Workers that died with their machine are listed no more."""
@@ -551,6 +621,62 @@ class Model:
     def _owns(self, entry: Entry) -> bool:
         return (entry.queue, entry.member) in self.leases
 
+    def _mark(self, parent: str, ttl: int) -> bool:
+        """Have the dependents of a job that ends looked at; whether it has any."""
+        if not self.dependents.get(parent):
+            return False
+        self._ending.append(parent)
+        if parent not in self.handovers:
+            self.handovers.append(parent)
+        self._forget(parent, ttl)
+        return True
+
+    def _forget(self, parent: str, ttl: int) -> None:
+        """Who waits for a final job is not known for ever."""
+        if ttl >= 0 and self.dependents.get(parent):
+            self.forgotten[parent] = self.now + max(ttl, 3600) * 1000
+
+    def _leave_behind(self, parent: str, gone: Job) -> None:
+        """Who waited for a deleted job alone is cancelled, unless that had finished."""
+        for name in self.dependents.get(parent, ()):
+            job = self.jobs.get(name)
+            if job is None or job.place != "deferred":
+                continue
+            job.parents.remove(parent)
+            follows = gone.status == "finished" or (gone.status == "failed" and job.lenient)
+            if not follows and not any(other in self.jobs for other in job.parents):
+                self._cancelled(name, job)
+        if parent not in self.handovers:
+            self.dependents.pop(parent, None)
+            self.forgotten.pop(parent, None)
+
+    def _visit_ending(self, text: str) -> int:
+        moved = 0
+        for parent in self._ending:
+            waiting = self.dependents.get(parent, [])
+            for name in list(waiting):
+                job = self.jobs.get(name)
+                deferred = job is not None and job.place == "deferred"
+                if job is not None and deferred and self.met(job):
+                    job.status, job.enqueued = "queued", text
+                    self._push(name, front=job.front)
+                    moved += 1
+                elif deferred:
+                    continue
+                waiting.remove(name)
+            if not waiting:
+                self.dependents.pop(parent, None)
+                self.forgotten.pop(parent, None)
+            if parent in self.handovers:
+                self.handovers.remove(parent)
+        return moved
+
+    def met(self, job: Job) -> bool:
+        """Whether it need not wait for any parent."""
+        ends = {"finished", "failed"} if job.lenient else {"finished"}
+        found = [self.jobs[name] for name in job.parents if name in self.jobs]
+        return all(parent.status in ends for parent in found)
+
     def _push(self, name: str, *, front: bool = False) -> None:
         job = self.jobs[name]
         job.place = "queue"
@@ -564,14 +690,14 @@ class Model:
     def _give_back(self, entries: Iterable[Entry]) -> int:
         given: dict[str, list[str]] = {}
         for entry in entries:
-            if not self._owns(entry):
+            job = self.jobs.get(entry.id)
+            if not self._owns(entry) or (job is not None and job.broken):
                 continue
             del self.leases[entry.queue, entry.member]
-            job = self.jobs.get(entry.id)
             if job is None or job.status == "canceled":
                 continue
             if job.stop == entry.execution:
-                self._cancelled(job)
+                self._cancelled(entry.id, job)
             else:
                 job.status = "queued"
                 given.setdefault(entry.queue, []).append(entry.id)
@@ -586,14 +712,15 @@ class Model:
         names = sorted(names, key=self._enqueued)
         ids = self.queues.setdefault(queue, [])
         passed = 0
-        while passed < min(len(ids), 128) and self._enqueued(ids[passed]) < self._enqueued(
-            names[-1]
-        ):
+        for other in ids[:128]:  # an id without a job ends the look
+            job = self.jobs.get(other)
+            if job is None or job.broken or self._enqueued(other) >= self._enqueued(names[-1]):
+                break
             passed += 1
         ids[:passed] = sorted(names + ids[:passed], key=self._enqueued)
 
     def _enqueued(self, name: str) -> str:
-        return self.jobs[name].enqueued if name in self.jobs else ""
+        return self.jobs[name].enqueued
 
 
 def _floored(ttl: int) -> int:

@@ -106,6 +106,13 @@ class Reader:
         fields = dict(zip(flat[::2], flat[1::2], strict=True))
         return New(job_id, queue, place, bool(unique), created, fields)
 
+    def all_new(self) -> list[New]:
+        """All jobs of an `enqueue`."""
+        jobs = []
+        while self.more:
+            jobs.append(self.new())
+        return jobs
+
     def pulse(self) -> Pulse:
         """One child of a `beat`."""
         worker, _lane, seq, *_ = self.take(8)
