@@ -138,7 +138,7 @@ def test_promise_8_nothing_is_lost_or_repeated_and_no_worker_exits(
     server = own_redis(*fault.options)
     trial = trials(server.url)
     times, seconds = fault.times[whole], fault.seconds[whole]
-    work = Work(trial, (4000 if whole else 200) + 50 * times)
+    work = Work(trial, (1500 if whole else 200) + 50 * times)
 
     for _ in range(times):
         trial.wait_for_acknowledged(trial.choice.randrange(10, 50))
@@ -162,7 +162,7 @@ def test_promise_1_a_redis_that_is_killed_forgets_two_seconds_at_most_with_every
 ) -> None:
     server = own_redis(*EVERY_SECOND)
     trial = trials(server.url)
-    Work(trial, 4000 if whole else 300)
+    Work(trial, 1500 if whole else 300)
 
     for _ in range(20 if whole else 3):
         trial.wait_for_acknowledged(trial.choice.randrange(20, 50))
@@ -181,7 +181,7 @@ def test_promise_1_a_loss_of_power_forgets_what_was_not_yet_written_and_nothing_
     """The append-only file ends anywhere in its last second, also in the middle of a step."""
     server = own_redis(*ALWAYS)
     trial = trials(server.url)
-    Work(trial, 3000 if whole else 400)
+    Work(trial, 1500 if whole else 400)
 
     for number in range(10 if whole else 2):
         trial.wait_for_acknowledged(trial.choice.randrange(20, 50))

@@ -41,7 +41,7 @@ def resumes(trial: Trial, work: Work) -> None:
 def test_promise_8_a_primary_that_is_gone_is_replaced_and_no_worker_exits(
     trial: Trial, watched: Watched, judge: Judge, whole: bool, how: str
 ) -> None:
-    work = Work(trial, 2000 if whole else 400)
+    work = Work(trial, 1500 if whole else 400)
     former, since = watched.primary, watched.all_replicated()
 
     if how == "kill -9":
@@ -62,7 +62,7 @@ def test_promise_8_a_primary_that_is_gone_is_replaced_and_no_worker_exits(
 def test_promise_8_a_primary_that_is_replaced_in_good_order(
     trial: Trial, watched: Watched, judge: Judge
 ) -> None:
-    work = Work(trial, 2000)
+    work = Work(trial, 1500)
     former, since = watched.primary, watched.all_replicated()
 
     watched.fail_over()
@@ -79,7 +79,7 @@ def test_promise_8_a_primary_that_is_replaced_in_good_order(
 def test_what_a_primary_takes_in_after_it_was_cut_off_is_bounded_by_min_replicas_max_lag(
     trial: Trial, watched: Watched, judge: Judge
 ) -> None:
-    work = Work(trial, 2000)
+    work = Work(trial, 1500)
     former, since = watched.primary, watched.all_replicated()
 
     watched.cut_off(former)

@@ -19,7 +19,7 @@ class Work:
         self._trial = trial
         for _ in range(2):
             trial.start(processes=1)
-            trial.produce(jobs // 2, pause=0.01)
+            trial.produce(jobs // 2, pause=0.01, seconds=0.01)
         self.eventually(lambda: len(trial.children()) == 2, 20)
         trial.wait_for_acknowledged(20)
         for number in range(2):
