@@ -69,10 +69,10 @@ class Watched:
         """Wait until one that was primary is a replica."""
         self._until(lambda: former.role() == "slave")
 
-    def fail_over(self) -> None:
+    def fail_over(self, *how: str) -> None:
         """Have the primary replaced, though nothing is wrong with it."""
         with self._sentinels[0].client() as client:
-            client.execute_command("SENTINEL", "FAILOVER", "main")
+            client.execute_command("SENTINEL", "FAILOVER", "main", *how)
 
     def all_replicated(self) -> float:
         """Wait until both replicas have what the primary has; since when they have, at least."""

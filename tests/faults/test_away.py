@@ -30,6 +30,7 @@ def test_promise_8_a_worker_waits_for_a_redis_that_starts_after_it(
     assert len(trial.children()) == 1
 
 
+@pytest.mark.faults
 def test_promise_10_a_worker_that_is_told_to_end_while_redis_is_away_ends(
     trials: Trials, judge: Judge, own_redis: OwnRedis, eventually: Eventually
 ) -> None:

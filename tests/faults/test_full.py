@@ -67,6 +67,7 @@ def test_promise_8_a_full_disk_loses_nothing_where_redis_stays(
     assert work.same_workers()
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("disk", DISKS, indirect=True)
 def test_promise_1_a_full_disk_loses_nothing_where_redis_ends(
     trials: Trials, judge: Judge, disk: Disk, own_redis: OwnRedis, short_path: Path

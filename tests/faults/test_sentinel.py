@@ -59,9 +59,10 @@ def test_promise_8_a_primary_that_is_gone_is_replaced_and_no_worker_exits(
 
 
 @pytest.mark.faults
-def test_promise_8_a_primary_that_is_replaced_in_good_order(
+def test_promise_8_a_primary_that_is_replaced_by_hand(
     trial: Trial, watched: Watched, judge: Judge
 ) -> None:
+    """It takes writes until it is told, for as long as it has another replica."""
     work = Work(trial, 1500)
     former, since = watched.primary, watched.all_replicated()
 
@@ -72,7 +73,24 @@ def test_promise_8_a_primary_that_is_replaced_in_good_order(
     trial.books.lapse(since)
 
     resumes(trial, work)
-    judge("F12 failover, in good order", trial, within=60)
+    judge("F12 failover by hand", trial, within=60)
+
+
+@pytest.mark.faults
+def test_promise_8_a_primary_that_hands_over_forgets_nothing(
+    trial: Trial, watched: Watched, judge: Judge
+) -> None:
+    """Valkey 9 has it take no writes until the replica has what it has."""
+    work = Work(trial, 1500)
+    former = watched.primary
+
+    watched.fail_over("COORDINATED")
+    watched.until_replaced(former)
+    watched.until_demoted(former)
+    trial.books.strike("handed over")
+
+    resumes(trial, work)
+    assert judge("F12 failover by hand, coordinated", trial, within=60).duplicated == ()
 
 
 @pytest.mark.faults

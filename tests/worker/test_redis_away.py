@@ -4,14 +4,14 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from rq import Worker
 from tests.conftest import ServerAt
 from tests.worker import app
-from tests.worker.crew import Crew
+from tests.worker.crew import Crew, Process
 
 from msgqueue import JobFailed
 from msgqueue.connection import Source
@@ -92,35 +92,87 @@ def test_a_time_limit_holds_while_redis_hangs(
         os.kill(pid, signal.SIGCONT)
 
 
+class Faulty:
+    """A crew whose supervisor starts an embedded server that has its faults.
+
+    Attributes:
+        broken: while this file is there, the server does not start well.
+        starts: a line for each start.
+    """
+
+    def __init__(self, folder: Path, fault: str, eventually: Eventually) -> None:
+        self.home, self.broken, self.starts = folder / "home", folder / "broken", folder / "starts"
+        self._eventually = eventually
+        executable = folder / "server"
+        executable.write_text(
+            f'#!/bin/sh\nif [ "$1" != --version ]; then echo start >> {self.starts}\n'
+            f'[ ! -e {self.broken} ] || {fault}\nfi\nexec {binary.find(None)} "$@"\n'
+        )
+        executable.chmod(0o700)
+        self._environment = {
+            "MSGQUEUE_REDIS_URL": "",
+            "MSGQUEUE_HOME": f"{self.home}",
+            "MSGQUEUE_REDIS_SERVER": f"{executable}",
+        }
+        self._source = Source(Home(self.home).url)
+        self.crew = Crew(self._source.url, folder / "notes")
+
+    @contextmanager
+    def at_work(self) -> Iterator[Process]:
+        """Its supervisor, once the server serves and a child is known."""
+        with app.queue._runner.diverted(self._source):
+            supervisor = self.crew.start(self._environment, processes=1)
+            self._eventually(lambda: self.home.exists() and self.serves())
+            self._eventually(lambda: Worker.all(connection=self.crew.redis))
+            yield supervisor
+            self.crew.close()
+        self._source.close()
+
+    def serves(self) -> bool:
+        """Whether the server answers."""
+        return probe(Home(self.home).socket) is State.READY
+
+    def crash(self) -> None:
+        """Kill the server; it has its fault from here on."""
+        time.sleep(1.1)  # until the append-only file has it all
+        self.broken.touch()
+        os.kill(Home(self.home).server_pid() or 0, signal.SIGKILL)
+
+
 @pytest.mark.slow
 def test_a_time_limit_holds_while_the_embedded_server_reads_its_file_back(
-    short_path: Path, tmp_path: Path, eventually: Eventually
+    short_path: Path, eventually: Eventually
 ) -> None:
-    home, slow = short_path / "home", short_path / "slow"
-    executable = short_path / "server"
-    executable.write_text(
-        f'#!/bin/sh\n[ "$1" = --version ] || [ ! -e {slow} ] || sleep 6\n'
-        f'exec {binary.find(None)} "$@"\n'
-    )
-    executable.chmod(0o700)
-    source = Source(Home(home).url)
-    with app.queue._runner.diverted(source), closing(Crew(source.url, tmp_path / "notes")) as crew:
-        supervisor = crew.start(
-            {"MSGQUEUE_REDIS_URL": "", "MSGQUEUE_HOME": f"{home}",
-             "MSGQUEUE_REDIS_SERVER": f"{executable}"}, processes=1,
-        )  # fmt: skip
-        eventually(lambda: home.exists() and probe(Home(home).socket) is State.READY)
-        eventually(lambda: Worker.all(connection=crew.redis))
-        child = Worker.all(connection=crew.redis)[0].pid
-        job = crew.enqueue("loop_in_c")
-        eventually(lambda: crew.running("loop_in_c"))
-        time.sleep(1.1)  # until the append-only file has it
-        slow.touch()
+    faulty = Faulty(short_path, "sleep 6", eventually)
+    with faulty.at_work() as supervisor:
+        (child,) = [w.pid for w in Worker.all(connection=faulty.crew.redis)]
+        job = faulty.crew.enqueue("loop_in_c")
+        eventually(lambda: faulty.crew.running("loop_in_c"))
 
-        os.kill(Home(home).server_pid() or 0, signal.SIGKILL)
+        faulty.crash()
 
         eventually(lambda: child not in supervisor.children(), 3.0)
-        eventually(lambda: probe(Home(home).socket) is State.READY)
+        eventually(faulty.serves)
         with pytest.raises(JobFailed, match="JobTimeout"):
             job.result(timeout=20)
-    source.close()
+
+
+@pytest.mark.slow
+def test_an_embedded_server_that_cannot_start_is_tried_again_with_pauses(
+    short_path: Path, eventually: Eventually
+) -> None:
+    """Such as on a disk that is full."""
+    faulty = Faulty(short_path, "exit 1", eventually)
+    with faulty.at_work() as supervisor:
+        job = faulty.crew.enqueue("sleep", 2.0, "began")
+        eventually(lambda: faulty.crew.noted() == ["began"])
+
+        faulty.crash()
+        time.sleep(5)
+        starts = len(faulty.starts.read_text().splitlines())
+        faulty.broken.unlink()
+
+        assert job.result(timeout=15) == 2.0
+        assert faulty.crew.noted() == ["began"]
+        assert 3 < starts < 25
+        assert supervisor.alive
