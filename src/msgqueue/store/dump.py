@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from anycrc import Model  # type: ignore[import-untyped]
 
 LARGEST: Final = 2048  # bytes of a value; for a larger one XADD's room is no waste
+LONGEST_NAME: Final = 1_000  # characters of a worker's name; of a longer one no dump is written
 SHORT: Final = 64  # bytes of a text from which its length takes two bytes
 NEAR: Final = 128  # bytes of an element from which stepping back over it takes two
 
@@ -32,7 +33,7 @@ _bytes: Final = [bytes((number,)) for number in range(256)]
 def result_dump(
     ms: int, worker: str, value: bytes, execution: str, started: bytes, ended: bytes
 ) -> bytes:
-    """The dump of a result stream with one entry, of a success.
+    """The dump of a result stream with one entry, of a success; b"" for a worker of a long name.
 
     Args:
         ms: Unix milliseconds, the entry's id.
@@ -42,6 +43,8 @@ def result_dump(
         started: text of its begin in Unix seconds.
         ended: text of its end.
     """
+    if len(worker) > LONGEST_NAME:
+        return b""
     frame = _frame(worker, execution, bool(value))
     times = _text(started) + _text(ended)
     entry = times + _text(value) if value else times
