@@ -11,6 +11,7 @@ from typing import Any
 
 import redis
 from tests.faults import app, soundness
+from tests.faults.launched import Launched
 from tests.faults.ledger import Books, Run, Verdict
 from tests.faults.producer import Order, produce
 from tests.worker.crew import Process
@@ -22,6 +23,7 @@ from msgqueue.jobs import JobStatus
 from msgqueue.observe import logs
 from msgqueue.worker.supervisor import Supervisor
 
+Started = Process | Launched
 WAITING = (JobStatus.QUEUED, JobStatus.STARTED, JobStatus.SCHEDULED, JobStatus.DEFERRED)
 
 
@@ -51,7 +53,7 @@ class Trial:
         self._producers_url = producers_url or url
         self._source = Source(producers_url or url)
         self._names = 0
-        self.supervisors: list[Process] = []
+        self.supervisors: list[Started] = []
         self.producers: list[Process] = []
 
     # Who takes part
@@ -140,11 +142,11 @@ class Trial:
         if children:
             self._kill("child", [self.choice.choice(children)])
 
-    def kill_supervisor(self) -> Process | None:
+    def kill_supervisor(self) -> Started | None:
         """kill -9 of one supervisor; its children end by themselves."""
         return self._kill_one("supervisor", lambda victim: [victim.pid])
 
-    def kill_machine(self) -> Process | None:
+    def kill_machine(self) -> Started | None:
         """kill -9 of one supervisor and all its children at the same moment."""
         return self._kill_one("machine", lambda victim: [victim.pid, *victim.children()])
 
@@ -160,7 +162,7 @@ class Trial:
             time.sleep(0.005)
             self.books.read()
 
-    def _kill_one(self, kind: str, pids: Callable[[Process], list[int]]) -> Process | None:
+    def _kill_one(self, kind: str, pids: Callable[[Started], list[int]]) -> Started | None:
         living = [one for one in self.supervisors if one.alive]
         if not living:
             return None
@@ -220,7 +222,8 @@ class Trial:
             time.sleep(0.05)
         verdict = self.books.verdict()
         assert self.at_rest(), f"not at rest within {within} s: {self._told(verdict)}"
-        soundness.check(self.client)
+        with redis.Redis.from_url(self._source.url, socket_timeout=120) as client:
+            soundness.check(client)
         return verdict
 
     def _told(self, verdict: Verdict) -> str:
