@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple, Protocol, cast
 
 from tests.model.actors import Actor, Life, Wish
@@ -298,6 +298,12 @@ class Deaf:
         """Ignored anyway."""
 
 
+@cache
+def _identity() -> Identity:
+    """One for all: to ask for rq's version costs milliseconds."""
+    return Identity()
+
+
 class Supervisor(Actor):
     """What `worker.loop.Loop` does, without signals and sockets.
 
@@ -319,7 +325,7 @@ class Supervisor(Actor):
             context,
             cast("TaskQueue", None),
             Terms(queues, claim, 1),
-            Identity(),
+            _identity(),
             self._calls,
             cast("Wakeup", Deaf()),
             lambda: None,

@@ -52,11 +52,11 @@ class Stage:
     """Plays seeds on an empty database.
 
     Args:
-        source: of the database.
+        source: of a database that it may empty.
     """
 
     def __init__(self, source: Source) -> None:
-        self._source, self._time = source, VirtualTime()
+        self.source, self._time = source, VirtualTime()
 
     def play(
         self,
@@ -73,8 +73,8 @@ class Stage:
             weaken: switches a rule of the workers off.
         """
         self._time.reset()
-        self._source.client().flushdb()
-        redis = VirtualRedis(self._source, self._time, changes)
+        self.source.client().flushdb()
+        redis = VirtualRedis(self.source, self._time, changes)
         plain = not changes and weaken is None
         with pytest.MonkeyPatch.context() as patch:
             install(patch, self._time)
@@ -89,14 +89,14 @@ class Stage:
         redis.close()
         return Result(seed, without, play.tally, broken, play.story, play.misfortunes)
 
-    def shorten(self, result: Result) -> Result:
-        """Leave out of a broken seed whatever it does not need to break."""
+    def shorten(self, result: Result, changes: Sequence[Change] = ()) -> Result:
+        """Leave out of a broken seed whatever it does not need to break; `changes`: see `play`."""
         size, until = max(1, len(result.misfortunes) // 2), time.monotonic() + SHORTEN_FOR
         while time.monotonic() < until:
             shorter = False
             for at in range(0, len(result.misfortunes), size):
                 some = result.misfortunes[at : at + size]
-                found = self.play(result.seed, result.without | frozenset(some))
+                found = self.play(result.seed, result.without | frozenset(some), changes)
                 if found.broken and len(found.misfortunes) < len(result.misfortunes):
                     result, shorter = found, True
                     break

@@ -47,4 +47,4 @@ class Tally:
     def lines(self) -> Iterator[str]:
         """A line a figure."""
         for one in fields(self):
-            yield f"{one.name:>12} {getattr(self, one.name):>10,}"
+            yield f"{one.name:>14} {getattr(self, one.name):>12,}"
