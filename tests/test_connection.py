@@ -241,6 +241,11 @@ def test_a_wrong_password_shows_in_no_error(launch: Launch) -> None:
     assert "hush" not in str(caught.value)
 
 
+def test_a_name_that_can_be_none_is_a_failed_connection() -> None:
+    with pytest.raises(redis.ConnectionError, match=f"{'a' * 64} cannot be a name"):
+        Source(f"redis://{'a' * 64}").connection().connect()
+
+
 def test_a_url_without_scheme_tells_how_to_write_it() -> None:
     assert refused("localhost:6379") == (
         "the Redis url has no scheme: write redis://host:6379/0, rediss://host:6379/0,"

@@ -1,8 +1,8 @@
 """Connections over TCP that keep their time limit though the name of their host is not resolved."""
 
+import _thread
 import queue
 import socket
-import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,7 +22,7 @@ def addresses(host: str, port: int, within: float | None) -> Iterator[str]:
 
     Raises:
         TimeoutError: there was no answer by then.
-        OSError: there is no such name.
+        OSError: there is no such name, or cannot be.
     """
     answers: queue.SimpleQueue[list[Any] | OSError] = queue.SimpleQueue()
 
@@ -31,11 +31,13 @@ def addresses(host: str, port: int, within: float | None) -> Iterator[str]:
             answers.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
         except OSError as error:
             answers.put(error)
+        except UnicodeError as error:
+            answers.put(OSError(f"{host} cannot be a name: {error}"))
 
     if within is None or _is_address(host):
         ask()
     else:
-        threading.Thread(target=ask, name=f"look up {host}", daemon=True).start()
+        _thread.start_new_thread(ask, ())  # no thread of the app's, whoever looks for such
     try:
         answer = answers.get(timeout=within)
     except queue.Empty:
