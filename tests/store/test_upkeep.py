@@ -234,3 +234,17 @@ def test_a_cancelled_job_that_expired_is_trimmed_behind_many_that_did_not(
         if store.run(steps.trim("default")):
             break
     assert client.zcard("rq:canceled:default") == 150
+
+
+def test_an_id_that_was_cancelled_once_and_lives_again_is_no_longer_among_the_cancelled(
+    store: Store, client: redis.Redis, spec: Spec
+) -> None:
+    store.run(steps.enqueue([spec("a")]))
+    store.run(steps.cancel("a", now_text()))
+    client.delete("rq:job:a")  # it expires
+    store.run(steps.enqueue([spec("a")]))
+    client.set("rq:job:no hash", "")
+    client.hset("rq:job:no status", "origin", "default")
+    client.zadd("rq:canceled:default", {"no hash": 1.0, "no status": 2.0})
+    store.run(steps.trim("default"))
+    assert client.zrange("rq:canceled:default", 0, -1) == [b"no hash", b"no status"]

@@ -10,9 +10,11 @@ for _, registry in ipairs({'finished:', 'failed:'}) do
   if #ids > 0 then dropped = dropped + redis.call('ZREM', key, unpack(ids)) end
 end
 local canceled = RQ .. 'canceled:' .. queue
--- Its scores tell when they were cancelled, not when they expire: any of them may have.
+-- Its scores tell when they were cancelled, not when they expire: any of them may have, and its id be
+-- another job's by now.
 for _, id in ipairs(redis.call('ZRANDMEMBER', canceled, 100)) do
-  if redis.call('EXISTS', RQ .. 'job:' .. id) == 0 then
+  local status = redis.pcall('HGET', RQ .. 'job:' .. id, 'status') -- what is damaged is left
+  if type(status) == 'string' and status ~= 'canceled' or redis.call('EXISTS', RQ .. 'job:' .. id) == 0 then
     dropped = dropped + redis.call('ZREM', canceled, id)
   end
 end
