@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,7 +13,7 @@ from tests.store.conftest import Spec
 
 from msgqueue.connection import Source
 from msgqueue.embedded import EmbeddedServer
-from msgqueue.errors import QueueFull, RedisRefused, RedisUnavailable
+from msgqueue.errors import QueueFull, RedisRefused, RedisUnavailable, ValueTooLarge
 from msgqueue.jobs import JobStatus
 from msgqueue.store import operations, steps
 from msgqueue.store.run import AsyncStore, Link, Store, failure
@@ -68,6 +68,27 @@ def test_a_wrong_password_is_refused_at_once(client: redis.Redis, source: Source
             Store(Source(f"unix://someone:wrong@{path}")).run(steps.counts(["default"]))
     finally:
         client.execute_command("ACL", "DELUSER", "someone")
+
+
+@pytest.fixture
+def narrow(client: redis.Redis) -> Iterator[None]:
+    """Redis takes no value of more than a megabyte."""
+    usual = int(client.config_get("proto-max-bulk-len")["proto-max-bulk-len"] or 0)
+    client.config_set("proto-max-bulk-len", 1 << 20)
+    yield
+    client.config_set("proto-max-bulk-len", usual)
+
+
+def test_a_value_that_is_too_large_is_refused_at_once(narrow: None, source: Source) -> None:
+    with pytest.raises(ValueTooLarge, match="5,000,000 bytes") as refused:
+        Store(source, retry_for=60).run(steps.save_meta("a", bytes(5_000_000)))
+    assert refused.value.size == 5_000_000
+
+
+@pytest.mark.anyio
+async def test_the_async_store_refuses_it_as_well(narrow: None, source: Source) -> None:
+    with pytest.raises(ValueTooLarge, match="5,000,000 bytes"):
+        await AsyncStore(source, retry_for=60).run(steps.save_meta("a", bytes(5_000_000)))
 
 
 @pytest.mark.parametrize("word", ["NOREPLICAS Not enough good replicas", "MISCONF no disk"])

@@ -74,6 +74,17 @@ def unsendable(error: UnicodeEncodeError, address: str) -> RedisRefused:
     return RedisRefused(address, f"{error.object!r} is no text that can be sent")
 
 
+def too_large(step: Step[Any], source: Source) -> ValueTooLarge | None:
+    """What a step that failed failed by, if Redis takes no value as large as one of its arguments.
+
+    Redis hangs up on such a step, most often before it could be told why. May ask it.
+    """
+    size = max((len(arg) for arg in step.args if isinstance(arg, bytes | str)), default=0)
+    if size <= NEVER_TOO_LARGE or size <= largest_value(source):
+        return None
+    return ValueTooLarge(source.address, size)
+
+
 class Link:
     """One connection of its own, over which one caller sends one step at a time.
 
@@ -156,11 +167,7 @@ class Link:
             raise self._failed(error, step) from error
 
     def _failed(self, error: redis.RedisError | OSError, step: Step[Any]) -> RedisError:
-        failed = failure(error, self._source.address)
-        size = max((len(arg) for arg in step.args if isinstance(arg, bytes | str)), default=0)
-        if size > NEVER_TOO_LARGE and size > largest_value(self._source):
-            # Redis has hung up on it, most often before it could be told why.
-            failed = ValueTooLarge(self._source.address, size)
+        failed = too_large(step, self._source) or failure(error, self._source.address)
         left = isinstance(failed, RedisUnavailable | ValueTooLarge)
         if left or not isinstance(error, redis.ResponseError):
             self.close()  # an answer may be under way; a server without writes may be no primary
@@ -245,7 +252,8 @@ class AsyncStore:
             except UnicodeEncodeError as error:
                 raise unsendable(error, self._source.address) from error
             except (redis.RedisError, OSError) as error:
-                failed = failure(error, self._source.address)
+                refused = await asyncio.to_thread(too_large, step, self._source)
+                failed = refused or failure(error, self._source.address)
                 if pause is None or not isinstance(failed, RedisUnavailable):
                     raise failed from error
                 await asyncio.sleep(pause)
