@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 LONG = "fuzz"  # --hypothesis-profile=fuzz
 
@@ -23,5 +23,9 @@ def fuzzed(examples: int, times: int = 40) -> Callable[[Any], Any]:
     if settings.get_current_profile_name() == LONG:
         return settings(settings.get_profile(LONG), max_examples=examples * times)
     return settings(
-        settings.get_profile(LONG), max_examples=examples, derandomize=True, print_blob=False
+        settings.get_profile(LONG),
+        max_examples=examples,
+        derandomize=True,
+        phases=(Phase.explicit, Phase.generate),  # the long run makes what it finds small
+        print_blob=False,
     )

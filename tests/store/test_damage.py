@@ -228,7 +228,7 @@ def test_a_call_that_is_made_again_passes_over_what_was_damaged_meanwhile(
     assert [job.id for job in child.work(claim=3, again=True).claimed] == ["c"]
 
 
-@pytest.mark.parametrize("key", ["rq:job:a:dependents", "rq:group:g"])
+@pytest.mark.parametrize("key", ["rq:job:a:dependents", "rq:group:g", "rq:executions:a"])
 def test_what_lies_beside_a_job_in_another_type_keeps_it_not_from_being_deleted(
     store: Store, client: redis.Redis, spec: Spec, key: str
 ) -> None:

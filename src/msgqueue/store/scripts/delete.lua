@@ -33,7 +33,7 @@ if f[4] and f[4] ~= '' then redis.pcall('SREM', RQ .. 'group:' .. f[4], id) end
 if f[5] then redis.call('SET', MQ .. 'done:' .. id, f[5], 'EX', FLOOR) end
 for _, dependent in ipairs(dependents) do pcall(leave_behind, dependent, f[1]) end
 if not redis.call('ZSCORE', MQ .. 'handover', id) then redis.call('DEL', waiting) end
-for _, execution in ipairs(redis.call('ZRANGE', RQ .. 'executions:' .. id, 0, -1)) do
+for _, execution in ipairs(redis.pcall('ZRANGE', RQ .. 'executions:' .. id, 0, -1)) do
   redis.call('DEL', RQ .. 'execution:' .. id .. ':' .. execution)
 end
 redis.call('DEL', key, RQ .. 'job::' .. id .. ':dependencies', RQ .. 'results:' .. id,

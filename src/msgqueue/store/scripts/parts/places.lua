@@ -7,7 +7,7 @@ local function place_of(id, f) -- f: {status, origin, mq_exec}
   local registry = status == 'finished' and 'finished:' or (status == 'failed' or status == 'stopped') and 'failed:'
     or status == 'canceled' and 'canceled:'
   if registry and redis.call('ZSCORE', RQ .. registry .. queue, id) then return 'final' end
-  for _, execution in ipairs(redis.call('ZRANGE', RQ .. 'executions:' .. id, 0, 9)) do
+  for _, execution in ipairs(redis.pcall('ZRANGE', RQ .. 'executions:' .. id, 0, 9)) do
     if redis.call('ZSCORE', RQ .. 'wip:' .. queue, id .. ':' .. execution) then return 'running' end
   end
   return 'waiting'
