@@ -222,8 +222,9 @@ class Trial:
             time.sleep(0.05)
         verdict = self.books.verdict()
         assert self.at_rest(), f"not at rest within {within} s: {self._told(verdict)}"
-        with redis.Redis.from_url(self._source.url, socket_timeout=120) as client:
-            soundness.check(client)
+        patient = Source(f"{self._producers_url}?socket_timeout=120")
+        soundness.check(patient.client())
+        patient.close()
         return verdict
 
     def _told(self, verdict: Verdict) -> str:
