@@ -144,7 +144,8 @@ def test_a_job_whose_process_dies_fails_at_once_and_the_next_one_runs(rq: Deploy
 
     assert rq.job(dead).get_status() == "failed"
     assert next_one.return_value() == 3
-    (line,) = (line for line in log.splitlines() if dead.id in line and "died" in line)
+    (line,) = (line for line in log.splitlines() if "worker died" in line)
+    assert dead.id in line
     assert "exit code 7" in line
 
 
@@ -166,6 +167,20 @@ def test_jobs_share_a_warm_process(rq: Deployment) -> None:
     rq.burst()
 
     assert len({job.return_value() for job in jobs}) == 1
+
+
+def test_a_stop_costs_one_process(rq: Deployment, eventually: Eventually) -> None:
+    worker = rq.start()
+    job = rq.queue.enqueue(plain.sleep, 60, "began")
+    eventually(lambda: rq.noted() == ["began"])
+    send_stop_job_command(rq.redis, job.id)
+    next_one = rq.queue.enqueue(plain.add, 1, 2)
+    eventually(lambda: rq.job(next_one).get_status() == "finished")
+
+    worker.send_signal(signal.SIGTERM)
+
+    log, _ = worker.communicate(timeout=20)
+    assert log.decode().count("worker died") == 1
 
 
 def test_sigterm_lets_the_running_job_end(rq: Deployment, eventually: Eventually) -> None:

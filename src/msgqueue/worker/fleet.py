@@ -81,6 +81,8 @@ class Fleet:
     @property
     def wants_at(self) -> float:
         """Clock time at which `fill` has something to do; infinity for never."""
+        if self._identity.name and self.children:
+            return float("inf")  # until its only child is settled, which closes the name's lane
         active = [child for child in self.living if not child.retired]
         wanted = max(self.wanted, int(self.owes))
         return self._start_at if len(active) < wanted else float("inf")
