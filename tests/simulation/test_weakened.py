@@ -8,6 +8,7 @@ from tests.simulation.stage import Stage
 
 #: By the name of the story that needs the rule: a seed that does, too.
 SEEDS: Final = {
+    "N8 who leads after a death need not wait again": 3,
     "N10 an enqueue is known by its id": 1,
     "N13 every report is fenced": 1,
 }
