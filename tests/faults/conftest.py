@@ -113,8 +113,9 @@ def judge(request: pytest.FixtureRequest) -> Judge:
         recovered: float = 10.0,
         *,
         strict: bool = True,
+        sound: bool = True,
     ) -> Verdict:
-        verdict = trial.settle(within)
+        verdict = trial.settle(within, sound=sound)
         figures = request.config.stash.setdefault(FIGURES, Figures())
         figures.add(fault, len(trial.books.strikes), verdict)
         assert verdict.lost == ()
