@@ -24,7 +24,6 @@ SEARCHES: Final = (
     Limits(cancels=1, losses=1),
     Limits(machines=1, kills=1),
     Limits(passes=1),
-    Limits(passes=1, machines=1),
 )
 
 
