@@ -142,7 +142,7 @@ class Traffic(World):
     def _answer(self, call: Call, fate: Fate) -> None:
         self.answer(call)
         crew = self._crew(call.sender)
-        if fate.mishap == "frozen" and crew is not None:
+        if fate.mishap == "frozen" and crew is not None and self._calm_since is None:
             self._freeze(crew, fate.later, whole=fate.whole)
 
     def _kill_sender(self, call: Call, *, whole: bool) -> None:
