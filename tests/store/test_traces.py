@@ -8,7 +8,7 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 from tests.store.conftest import Child, Spec, entry, error, now_text, ok, status
 
-from msgqueue.store import steps
+from msgqueue.store import damage, steps
 from msgqueue.store.run import Store
 
 
@@ -153,6 +153,19 @@ def test_a_dependent_does_not_wait_for_another_job_of_a_deleted_parents_id(
 
     assert status(client, "c") == b"finished"
     assert status(client, "b") == b"queued"
+
+
+def test_who_waits_for_a_job_that_was_set_aside_is_known_as_long_as_that(
+    client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    _parent_and_dependent(client, spec, child)
+    client.hset("rq:job:a", "timeout", "soon")
+    assert child.claim() == ()
+    assert client.ttl("rq:job:a:dependents") > 0
+
+    assert child.store.run(damage.restore("a", now_text())) == "queued"
+
+    assert client.ttl("rq:job:a:dependents") == -1
 
 
 def _parent_and_dependent(client: redis.Redis, spec: Spec, child: Child) -> None:

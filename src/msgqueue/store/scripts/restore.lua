@@ -11,6 +11,7 @@ if not f[1] or f[1] == '' or not f[2] then return 'unfit' end
 if redis.call('EXISTS', key) == 1 then return 'replaced' end
 redis.call('RENAME', aside, key)
 redis.call('PERSIST', key)
+redis.call('PERSIST', key .. ':dependents')
 redis.call('HSET', key, 'status', 'queued', 'enqueued_at', ARGV[2], 'started_at', '', 'worker_name', '')
 redis.call('SADD', RQ .. 'queues', RQ .. 'queue:' .. f[1])
 redis.call('RPUSH', RQ .. 'queue:' .. f[1], id)
