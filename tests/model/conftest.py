@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from hypothesis import settings
-from tests.model.effort import LONG
+from tests.model.effort import is_long
 from tests.model.virtual import Change, VirtualRedis, VirtualTime
 from tests.model.world import World, install
 
@@ -16,7 +15,7 @@ def pytest_terminal_summary(
 ) -> None:
     """Tell the seed of a long run."""
     seed = config.getoption("--hypothesis-seed", None)
-    if settings.get_current_profile_name() == LONG and seed is not None:
+    if is_long() and seed is not None:
         terminalreporter.section("model")
         terminalreporter.write_line(f"the same again: nox -s model -- --hypothesis-seed={seed}")
 

@@ -24,6 +24,7 @@ LOCK: Final = 3_000
 LEASE: Final = 900_000
 REFUSED: Final = "refused"  # the script raises an error, and nothing is done
 MINUTE: Final = 60_000
+MONTH: Final = 30 * 86_400_000
 FINAL: Final = {
     "finished": "finished",
     "failed": "failed",
@@ -338,8 +339,13 @@ class Model:
         return job.status == "queued" and not held and not job.unreadable
 
     def _set_aside(self, name: str, job: Job | None) -> None:
-        if job is not None and job.unreadable:
-            del self.jobs[name]
+        if job is None or not job.unreadable:
+            return
+        del self.jobs[name]
+        for other in self.dependents.get(name, ()):
+            if other in self.jobs:
+                self.jobs[other].stranded = True
+            self.forgotten[name] = self.now + MONTH
 
     def _report(self, run: Run) -> str:
         """An outcome, recorded if the run still is the job's; what became of it."""
@@ -365,7 +371,7 @@ class Model:
         if job is None or job.status == "canceled":
             return "gone"
         if job.broken:
-            del self.jobs[run.id]
+            self._set_aside(run.id, job)
             return "aside"
         return ""
 
@@ -494,10 +500,14 @@ class Model:
             for entry, long in pulse.entries:
                 if not self._refresh(entry, long):
                     lost.append(entry.member)
-                elif self.jobs[entry.id].stop == entry.execution:
+                elif self._is_to_stop(entry):
                     stop.append(entry.member)
             answers.append((lane.closed, sorted(lost), sorted(stop)))
         return answers
+
+    def _is_to_stop(self, entry: Entry) -> bool:
+        job = self.jobs[entry.id]
+        return not job.broken and job.stop == entry.execution
 
     def _refresh(self, entry: Entry, long: bool) -> bool:
         job = self.jobs.get(entry.id)
@@ -590,7 +600,7 @@ class Model:
         self.promoters[queue] = holder, self.now + 5_000
         due = sorted((self.jobs[name].due, name) for name in ids if self.jobs[name].due <= self.now)
         for name in [name for _, name in due if self.jobs[name].broken]:
-            del self.jobs[name]
+            self._set_aside(name, self.jobs[name])
         due = [(at, name) for at, name in due if name in self.jobs]
         for _, name in due:
             job = self.jobs[name]
