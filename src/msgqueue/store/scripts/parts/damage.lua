@@ -26,7 +26,7 @@ local function set_aside(queue, id, execution, reason)
     redis.call('RENAME', key, aside)
     redis.call('EXPIRE', aside, DAMAGED_TTL)
     redis.call('EXPIRE', key .. ':dependents', DAMAGED_TTL)
-    redis.call('EXPIRE', RQ .. 'results:' .. id, DAMAGED_TTL)
+    redis.call('DEL', RQ .. 'results:' .. id) -- another job may bear its id
     redis.call('ZADD', MQ .. 'damaged', score(now()), name)
     redis.call('SET', aside .. ':reason', tostring(reason), 'EX', DAMAGED_TTL)
   end
