@@ -58,7 +58,7 @@ def compare(snapshot: Snapshot, model: Model) -> None:
 
 def one_place(snapshot: Snapshot, model: Model, exempt: frozenset[str]) -> Iterator[str]:
     """Each job is in exactly one place, and its hash agrees."""
-    places, jobs = snapshot.places(model.now), snapshot.jobs()
+    places, jobs = _places_found(snapshot, model), snapshot.jobs()
     for name, fields in jobs.items():
         if name in exempt:
             continue
@@ -71,6 +71,15 @@ def one_place(snapshot: Snapshot, model: Model, exempt: frozenset[str]) -> Itera
         alive = [place for place in found if place.kind in ("wip", "scheduled", "deferred")]
         if name not in jobs and alive and name not in exempt:
             yield f"{name} has no hash and lies in {alive}"
+
+
+def _places_found(snapshot: Snapshot, model: Model) -> dict[str, list[Place]]:
+    """All places, but for what an expired cancelled job left to be trimmed."""
+    found, jobs = snapshot.places(model.now), snapshot.jobs()
+    for name in model.stale & found.keys() & jobs.keys():
+        if jobs[name].get("status") != "canceled":
+            found[name] = [place for place in found[name] if place.kind != "canceled"]
+    return found
 
 
 def one_result(snapshot: Snapshot) -> Iterator[str]:
@@ -119,7 +128,7 @@ def _kept_for_ever(fields: dict[str, str]) -> bool:
 
 def as_foretold(snapshot: Snapshot, model: Model) -> Iterator[str]:
     """The database is in the state of the model."""
-    jobs, places = snapshot.jobs(), snapshot.places(model.now)
+    jobs, places = snapshot.jobs(), _places_found(snapshot, model)
     for name in jobs.keys() | model.jobs.keys():
         if name in model.jobs and model.jobs[name].broken:
             continue

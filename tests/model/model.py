@@ -105,6 +105,7 @@ class Model:
         self.crews: dict[str, set[str]] = {}  # queue: the workers that rq lists
         self.dependents: dict[str, list[str]] = {}  # parent: who waits for it
         self.forgotten: dict[str, int] = {}  # parent: when it is not known any more who does
+        self.stale: set[str] = set()  # ids that may be among the cancelled, until they are trimmed
         self.handovers: list[str] = []  # parents whose dependents are to be looked at
         self._ending: list[str] = []  # parents that end in this step
 
@@ -130,6 +131,7 @@ class Model:
         promoters = [queue for queue, (_, until) in self.promoters.items() if until <= now]
         waited = [name for name, until in self.forgotten.items() if until <= now]
         led = self.leader is not None and self.asked + LOCK <= now
+        self.stale |= {name for name in jobs if self.jobs[name].place == "canceled"}
         for name in [one for parent in jobs for one in self.dependents.get(parent, ())]:
             if name in self.jobs:
                 self.jobs[name].stranded = True
