@@ -64,6 +64,15 @@ def faults(session: nox.Session) -> None:
 
 
 @nox.session
+def soak(session: nox.Session) -> None:
+    """A mix of faults for so many minutes, 30 by default: `nox -s soak -- 5`."""
+    _install(session, *TEST)
+    minutes, *more = session.posargs or ["30"]
+    seconds = f"--soak={60 * float(minutes)}"
+    session.run("python", "-m", "pytest", "tests/faults/test_soak.py", seconds, *more)
+
+
+@nox.session
 def fuzz(session: nox.Session) -> None:
     """Whatever comes from outside, damaged in ways not tried before; the seed repeats it."""
     _install(session, *TEST)

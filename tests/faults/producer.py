@@ -30,6 +30,7 @@ class Order:
         delayed: the share of jobs that are due within a second.
         together: how many jobs one call may enqueue.
         pause: seconds between two calls.
+        kept: seconds for which results are kept; None for the default.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Order:
     delayed: float = 0.1
     together: int = 20
     pause: float = 0.0
+    kept: int | None = None
 
     def calls(self) -> Iterator[list[JobSpec]]:
         """The jobs, as many together as one call enqueues."""
@@ -54,7 +56,9 @@ class Order:
     def _job(self, key: str, choice: random.Random) -> JobSpec:
         task = app.nap if choice.random() < self.naps else app.work
         delay = choice.random() if choice.random() < self.delayed else None
-        options = task.options(queue=choice.choice(app.QUEUES), job_id=key, delay=delay)
+        options = task.options(
+            queue=choice.choice(app.QUEUES), job_id=key, delay=delay, result_ttl=self.kept
+        )
         return options.spec(key, round(choice.uniform(0, self.seconds), 4))
 
 
