@@ -379,6 +379,7 @@ class Machine(RuleBasedStateMachine):
             if not job.final or job.expires is None:
                 world.call("a client", steps.delete(name, world.time.text))
         world.advance(YEARS)
+        world.redis.tick()
         self.tidy()
         left = set(invariants.left_over(parse(world.redis.snapshot()))) - self.lasting
         ensure(not left, f"{left} is left for ever")
