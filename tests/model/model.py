@@ -310,6 +310,8 @@ class Model:
             most = len(taken) + self._share(queue, count - len(taken))
             while ids and len(taken) < most:
                 job = self.jobs.get(ids[0])
+                if taken and job is not None and self._waits_to_be_alone(job):
+                    return taken
                 if job is None or not self._claimable(ids[0], job):
                     self._set_aside(ids.pop(0), job)
                     continue
@@ -335,6 +337,11 @@ class Model:
         if wanted < 2 or workers < 2:
             return wanted
         return max(1, min(wanted, math.ceil(len(self.queues.get(queue, ())) / workers)))
+
+    def _waits_to_be_alone(self, job: Job) -> bool:
+        """Whether a damaged time limit is seen only once the job is the first of a claim."""
+        alone = job.deaths > 0 or job.max == 1
+        return alone and job.status == "queued" and job.unreadable == "timeout"
 
     def _claimable(self, name: str, job: Job) -> bool:
         held = self._owns(Entry(job.queue, name, job.execution))
