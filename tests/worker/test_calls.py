@@ -31,18 +31,18 @@ def test_what_is_asked_is_answered_in_order(calls: Calls) -> None:
 
 
 def test_one_that_is_refused_does_not_stand_in_the_way(calls: Calls, client: redis.Redis) -> None:
-    client.set("rq:queue:odd", "no list")
+    client.set("rq:job:odd", "no hash")
     heard: list[object] = []
-    calls.ask(lambda: steps.waiting(["odd"]), heard.append)
+    calls.ask(lambda: steps.read("odd"), heard.append)
     calls.ask(lambda: steps.waiting(["default"]), heard.append)
 
     go_on(calls)
     assert heard == [{"default": 0}]
     assert not calls.idle
 
-    client.delete("rq:queue:odd")
+    client.delete("rq:job:odd")
     go_on(calls, 5.0)
-    assert heard == [{"default": 0}, {"odd": 0}]
+    assert heard == [{"default": 0}, None]
 
 
 def test_who_asked_hears_that_redis_is_back(source: Source, client: redis.Redis) -> None:
