@@ -16,7 +16,8 @@ from msgqueue.embedded import EmbeddedServer
 from msgqueue.errors import QueueFull, RedisRefused, RedisUnavailable, ValueTooLarge
 from msgqueue.jobs import JobStatus
 from msgqueue.store import operations, steps
-from msgqueue.store.run import AsyncStore, Link, Store, failure
+from msgqueue.store.failures import failure
+from msgqueue.store.run import AsyncStore, Link, Store
 
 
 def free_port() -> int:

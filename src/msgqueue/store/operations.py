@@ -4,14 +4,14 @@ import base64
 import heapq
 import json
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
 
 from pydantic_core import from_json
 
-from msgqueue.errors import InvalidOption
+from msgqueue.errors import InvalidOption, MsgqueueError
 from msgqueue.jobs import JobInfo, JobSpec, JobStatus, Page
 from msgqueue.store import steps
 from msgqueue.store.steps import Row, Rows, Step
@@ -25,6 +25,22 @@ CHUNK_BYTES = 1 << 20  # a larger call keeps Redis from others for too long
 MOST_A_PAGE = 1_000
 START: Anchor = ("", "")
 SCORE_SIGNS = frozenset("0123456789.e+-inf")
+
+
+def drive(operation: Operation[R], run: Callable[[Step[Any]], Any]) -> R:
+    """Run an operation's steps to its end; it is told of the errors of those that fail."""
+    try:
+        step = next(operation)
+        while True:
+            try:
+                answer = run(step)
+            except MsgqueueError as error:
+                step = operation.throw(error)
+            else:
+                step = operation.send(answer)
+    except StopIteration as end:
+        value: R = end.value
+        return value
 
 
 def chunks(specs: Iterable[JobSpec]) -> Iterator[list[JobSpec]]:

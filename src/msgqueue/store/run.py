@@ -1,4 +1,4 @@
-"""Drives steps and operations over real connections, sync and async, and classifies failures."""
+"""Drives steps and operations over real connections, sync and async."""
 
 import asyncio
 import os
@@ -14,16 +14,10 @@ from redis.asyncio import Redis as AsyncRedis
 from redis.connection import AbstractConnection
 
 from msgqueue.connection import Source
-from msgqueue.errors import (
-    MsgqueueError,
-    QueueFull,
-    RedisError,
-    RedisRefused,
-    RedisUnavailable,
-    ValueTooLarge,
-)
+from msgqueue.errors import MsgqueueError, RedisError, RedisUnavailable, ValueTooLarge
+from msgqueue.store import operations
+from msgqueue.store.failures import failure, failure_of, may_be_too_large, unsendable
 from msgqueue.store.operations import Operation
-from msgqueue.store.policy import largest_value
 from msgqueue.store.steps import Step
 
 R = TypeVar("R")
@@ -33,56 +27,6 @@ RETRY_FOR = 3.0
 
 #: Seconds that connecting may take where nobody must stand still for long.
 BRISK = 0.5
-
-#: Redis answers, and takes no writes for now. Some servers wrap the word inside another error.
-AWAY = (
-    "READONLY",
-    "MASTERDOWN",
-    "LOADING",
-    "MISCONF",
-    "NOREPLICAS",
-    "CLUSTERDOWN",
-    "TRYAGAIN",
-    "BUSY ",
-    "UNBLOCKED",
-)
-
-#: Bytes that a value may have on any server: none can be set to less.
-NEVER_TOO_LARGE = 1 << 20
-
-REFUSED = (redis.AuthenticationError, redis.exceptions.AuthorizationError)
-
-
-def failure(error: redis.RedisError | OSError, address: str) -> RedisError:
-    """What a failure of a call means to its caller."""
-    told = str(error) or type(error).__name__
-    if isinstance(error, redis.exceptions.OutOfMemoryError) or told.startswith("OOM "):
-        return QueueFull(address)
-    if isinstance(error, redis.exceptions.ReadOnlyError | redis.exceptions.BusyLoadingError):
-        return RedisUnavailable(address, told)
-    if isinstance(error, redis.ConnectionError | redis.TimeoutError | OSError):
-        if isinstance(error, REFUSED):
-            return RedisRefused(address, told)
-        return RedisUnavailable(address, told)
-    if any(word in told for word in AWAY):
-        return RedisUnavailable(address, told)
-    return RedisRefused(address, told)
-
-
-def unsendable(error: UnicodeEncodeError, address: str) -> RedisRefused:
-    """An argument that is no text: half of a surrogate pair, or what Python reads of bytes."""
-    return RedisRefused(address, f"{error.object!r} is no text that can be sent")
-
-
-def too_large(step: Step[Any], source: Source) -> ValueTooLarge | None:
-    """What a step that failed failed by, if Redis takes no value as large as one of its arguments.
-
-    Redis hangs up on such a step, most often before it could be told why. May ask it.
-    """
-    size = max((len(arg) for arg in step.args if isinstance(arg, bytes | str)), default=0)
-    if size <= NEVER_TOO_LARGE or size <= largest_value(source):
-        return None
-    return ValueTooLarge(source.address, size)
 
 
 class Link:
@@ -167,7 +111,7 @@ class Link:
             raise self._failed(error, step) from error
 
     def _failed(self, error: redis.RedisError | OSError, step: Step[Any]) -> RedisError:
-        failed = too_large(step, self._source) or failure(error, self._source.address)
+        failed = failure_of(error, step, self._source)
         left = isinstance(failed, RedisUnavailable | ValueTooLarge)
         if left or not isinstance(error, redis.ResponseError):
             self.close()  # an answer may be under way; a server without writes may be no primary
@@ -209,18 +153,7 @@ class Store:
 
     def drive(self, operation: Operation[R]) -> R:
         """Run an operation's steps to its end."""
-        try:
-            step = next(operation)
-            while True:
-                try:
-                    answer = self.run(step)
-                except MsgqueueError as error:
-                    step = operation.throw(error)
-                else:
-                    step = operation.send(answer)
-        except StopIteration as end:
-            value: R = end.value
-            return value
+        return operations.drive(operation, self.run)
 
     def close(self) -> None:
         """Close the connections that nobody uses right now."""
@@ -252,15 +185,14 @@ class AsyncStore:
             except UnicodeEncodeError as error:
                 raise unsendable(error, self._source.address) from error
             except (redis.RedisError, OSError) as error:
-                refused = await asyncio.to_thread(too_large, step, self._source)
-                failed = refused or failure(error, self._source.address)
+                failed = await self._failed(error, step)
                 if pause is None or not isinstance(failed, RedisUnavailable):
                     raise failed from error
                 await asyncio.sleep(pause)
         raise AssertionError("pauses() ends with None")
 
     async def drive(self, operation: Operation[R]) -> R:
-        """Run an operation's steps to its end."""
+        """Run an operation's steps to its end, as `operations.drive` does."""
         try:
             step = next(operation)
             while True:
@@ -273,6 +205,11 @@ class AsyncStore:
         except StopIteration as end:
             value: R = end.value
             return value
+
+    async def _failed(self, error: redis.RedisError | OSError, step: Step[Any]) -> RedisError:
+        if may_be_too_large(step):  # then Redis is asked, which may take a while
+            return await asyncio.to_thread(failure_of, error, step, self._source)
+        return failure(error, self._source.address)
 
 
 async def call(client: AsyncRedis, step: Step[Any]) -> Any:

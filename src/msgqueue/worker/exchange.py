@@ -4,12 +4,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final, NamedTuple
 
 from msgqueue.errors import RedisError, ValueTooLarge
 from msgqueue.jobs import Claimed, Outcome
 from msgqueue.observe.faults import fault_point
 from msgqueue.observe.logs import event
+from msgqueue.store import operations
 from msgqueue.store.codec import unix_text
 from msgqueue.store.operations import Operation
 from msgqueue.store.run import Link, spread
@@ -93,19 +95,8 @@ class Exchange:
         """
         with self._calling:
             owing = self.pending
-            talk = self.talk(queues, count)
-            step = next(talk)
-            try:
-                while True:
-                    try:
-                        worked = self._until_answered(step, owing)
-                    except ValueTooLarge as error:
-                        step = talk.throw(error)
-                    else:
-                        step = talk.send(worked)
-            except StopIteration as end:
-                held: list[Held] = end.value
-                return held
+            until_answered = partial(self._until_answered, owing=owing)
+            return operations.drive(self.talk(queues, count), until_answered)
 
     def talk(self, queues: Sequence[str], count: int) -> Operation[list[Held]]:
         """What `call` does, without I/O: yields its step, takes the answer, returns what came."""
