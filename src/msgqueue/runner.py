@@ -11,8 +11,9 @@ from weakref import WeakKeyDictionary
 from msgqueue.connection import Source
 from msgqueue.errors import ConfigurationError, UnknownQueue
 from msgqueue.serializers import Serializer
+from msgqueue.store.async_waiting import AsyncWaiting, look
 from msgqueue.store.run import AsyncStore, Store
-from msgqueue.store.waiting import AsyncWaiting, Standing, look, wait
+from msgqueue.store.waiting import Standing, wait
 
 logger = logging.getLogger(__name__)
 
