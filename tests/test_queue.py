@@ -30,6 +30,7 @@ from msgqueue import (
     UnknownTask,
 )
 from msgqueue.connection import Source
+from msgqueue.jobs import JobSpec
 from msgqueue.store.operations import write_cursor
 from msgqueue.testing import InlineWorker
 
@@ -152,6 +153,34 @@ def test_many_are_enqueued_in_order(queue: TaskQueue, both: Both) -> None:
 
     assert queue.rq_queue("high").job_ids == [job.id for job in jobs]
     assert len(jobs) == 1_100
+
+
+def test_of_many_the_next_part_is_read_while_redis_is_at_work(queue: TaskQueue) -> None:
+    client = queue.source.client()
+
+    def calls() -> Iterator[JobSpec]:
+        client.client_pause(10_000, all=False)
+        yield from (charge.spec(number, cents=5) for number in range(1_000))
+        client.client_unpause()
+
+    jobs = queue.enqueue_many(calls())
+
+    assert queue.rq_queue("high").job_ids == [job.id for job in jobs]
+
+
+def test_what_goes_wrong_behind_a_part_of_many_leaves_that_part(
+    queue: TaskQueue, both: Both
+) -> None:
+    def calls() -> Iterator[JobSpec]:
+        yield from (charge.spec(number, cents=5) for number in range(501))
+        raise ZeroDivisionError("made by the caller")
+
+    with pytest.raises(ZeroDivisionError, match="made by the caller"):
+        both(queue, "enqueue_many", calls())
+
+    assert queue.counts()[JobStatus.QUEUED] == 500
+    charge.enqueue(501, cents=5)
+    assert queue.counts()[JobStatus.QUEUED] == 501
 
 
 def test_many_of_nothing_are_none(queue: TaskQueue, both: Both) -> None:

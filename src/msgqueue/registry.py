@@ -18,7 +18,7 @@ from msgqueue.jobs import Enqueued, JobOptions, JobSpec, JobStatus
 from msgqueue.paths import dotted_path
 from msgqueue.runner import Runner
 from msgqueue.store import operations, steps
-from msgqueue.store.operations import Operation
+from msgqueue.store.operations import Ahead, Operation
 from msgqueue.store.steps import Stored
 from msgqueue.tasks import Task, make_task
 
@@ -132,13 +132,16 @@ class Registry:
     def enqueued(self, specs: Iterable[JobSpec]) -> Operation[list[Job[Any]]]:
         """Enqueues specs, a bounded part at a time, and answers with their handles.
 
+        While Redis is at work on one part, the next one is read from `specs`.
+
         Raises:
             UnknownTask: a spec is of a task that is not registered; its part is not enqueued.
         """
         jobs: list[Job[Any]] = []
-        for part in operations.chunks(specs):
+        parts = Ahead(operations.chunks(specs))
+        while part := parts.take():
             tasks = [self._of_spec(spec) for spec in part]
-            answers: tuple[Enqueued, ...] = yield steps.enqueue(part)
+            answers: tuple[Enqueued, ...] = yield steps.enqueue(part, parts.make)
             pairs = zip(tasks, answers, strict=True)
             jobs += [task.job(enqueued) for task, enqueued in pairs]
         return jobs

@@ -5,9 +5,10 @@ import heapq
 import json
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from datetime import datetime
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic_core import from_json
 
@@ -17,6 +18,7 @@ from msgqueue.store import steps
 from msgqueue.store.steps import Row, Rows, Step
 
 R = TypeVar("R")
+T = TypeVar("T")
 Operation = Generator[Step[Any], Any, R]
 Anchor = tuple[str, str]
 
@@ -55,6 +57,35 @@ def chunks(specs: Iterable[JobSpec]) -> Iterator[list[JobSpec]]:
         size += len(spec.data)
     if chunk:
         yield chunk
+
+
+class Ahead(Generic[T]):
+    """Items of which the next one can be made before it is taken.
+
+    An error that making it raises is raised when it is taken.
+    """
+
+    def __init__(self, items: Iterable[T]) -> None:
+        self._items = iter(items)
+        self._made: Future[T | None] | None = None
+
+    def make(self) -> None:
+        """Make the next item, unless it is made."""
+        if self._made is None:
+            self._made = self._next()
+
+    def take(self) -> T | None:
+        """The next item; None behind the last one."""
+        made, self._made = self._made or self._next(), None
+        return made.result()
+
+    def _next(self) -> Future[T | None]:
+        made: Future[T | None] = Future()
+        try:
+            made.set_result(next(self._items, None))
+        except Exception as error:  # noqa: BLE001 - whatever the caller's iterator raises
+            made.set_exception(error)
+        return made
 
 
 def jobs(

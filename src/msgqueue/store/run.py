@@ -50,6 +50,8 @@ class Link:
             QueueFull, RedisRefused: it was not done.
         """
         self.send(step)
+        if step.meanwhile is not None:
+            step.meanwhile()
         return self.receive(step)
 
     def send(self, step: Step[Any]) -> None:

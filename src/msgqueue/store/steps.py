@@ -63,12 +63,17 @@ PLACES = {
 
 
 class Step(NamedTuple, Generic[R]):
-    """One call to Redis: a script, its keys and arguments, and how its answer is read."""
+    """One call to Redis: a script, its keys and arguments, and how its answer is read.
+
+    Attributes:
+        meanwhile: called while Redis is at work, by who waits for its answer and nothing else.
+    """
 
     script: Script
     keys: Sequence[str]
     args: Sequence[Arg]
     decode: Callable[[Any], R]
+    meanwhile: Callable[[], None] | None = None
 
 
 class Lane(NamedTuple):
@@ -256,7 +261,9 @@ class WorkerInfo(NamedTuple):
     fields: dict[str, str]
 
 
-def enqueue(specs: Sequence[JobSpec]) -> Step[tuple[Enqueued, ...]]:
+def enqueue(
+    specs: Sequence[JobSpec], meanwhile: Callable[[], None] | None = None
+) -> Step[tuple[Enqueued, ...]]:
     """Creates jobs; an id that is alive is left as it is, the very same call again changes nothing.
 
     The caller bounds the number: 500 jobs or 1 MiB a call.
@@ -274,7 +281,7 @@ def enqueue(specs: Sequence[JobSpec]) -> Step[tuple[Enqueued, ...]]:
             enqueued[number - 1] = Enqueued(spec.id, bool(made), parse_status(spec.id, word))
         return tuple(enqueued)
 
-    return Step(script("enqueue"), (), args, decode)
+    return Step(script("enqueue"), (), args, decode, meanwhile)
 
 
 def _first_status(spec: JobSpec) -> JobStatus:
