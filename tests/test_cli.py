@@ -254,7 +254,6 @@ def test_a_damaged_job_is_shown_whole_and_escaped(run: Run, broken: str) -> None
     assert ["timeout", "soon"] in lines
     assert ["odd", r"\xff\x1b["] in lines
     assert json.loads(run("damaged", broken, "--json").out)[broken]["raw"]["timeout"] == "soon"
-    assert run("damaged", "nobody").out == "nobody was not set aside\n"
 
 
 def test_a_damaged_job_that_was_mended_is_put_back(run: Run, queue: TaskQueue, broken: str) -> None:
@@ -268,8 +267,36 @@ def test_a_damaged_job_that_was_mended_is_put_back(run: Run, queue: TaskQueue, b
 
 
 def test_a_damaged_job_is_deleted(run: Run, broken: str) -> None:
-    assert run("damaged", broken, "--delete").out == f"{broken} deleted\n"
+    assert run("damaged", broken, "--delete") == Done(0, f"{broken} deleted\n", "")
     assert run("damaged", broken, "--delete").out == f"{broken} missing\n"
+
+
+@pytest.mark.parametrize("way", [(), ("--json",), ("--requeue",), ("--delete",)])
+def test_a_job_that_was_not_set_aside_is_one_line_and_code_1(
+    run: Run, broken: str, way: tuple[str, ...]
+) -> None:
+    done = run("damaged", "nobody", broken, *way)
+
+    assert done.code == 1
+    assert broken in done.out  # what is there is dealt with all the same
+    assert done.err == (
+        "msgqueue: not among the jobs that were set aside: nobody."
+        " See all of them: msgqueue damaged\n"
+    )
+
+
+def test_a_damaged_job_that_cannot_be_put_back_is_code_1(
+    run: Run, queue: TaskQueue, broken: str
+) -> None:
+    queue.source.client().hdel(f"msgqueue:damaged:{broken}", "origin")
+
+    done = run("damaged", broken, "--requeue")
+
+    assert (done.code, done.out) == (1, f"{broken} unfit\n")
+    assert done.err == (
+        f"msgqueue: not put back: {broken}, which is no hash that names a queue and a call\n"
+    )
+    assert run("damaged", broken).code == 0
 
 
 def test_damaged_jobs_are_changed_by_id_and_in_one_way(run: Run) -> None:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -45,6 +45,13 @@ Url = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Ids = Annotated[list[str], typer.Argument(metavar="JOB_ID...")]
+
+#: Why a job that was to be set right was not, by the outcome.
+UNDONE: Final = {
+    "missing": "not among the jobs that were set aside: {}. See all of them: msgqueue damaged",
+    "replaced": "not put back: {}, whose id another job has by now",
+    "unfit": "not put back: {}, which is no hash that names a queue and a call",
+}
 
 
 def _version(wanted: bool) -> None:
@@ -226,13 +233,29 @@ def damaged(
             (tables.show_json if as_json else tables.show_damages)(found)
         elif requeue:
             now = time_text(datetime.now(UTC))
-            _tell({name: store.run(damage.restore(name, now)) for name in job_ids}, as_json)
+            restored = {name: store.run(damage.restore(name, now)) for name in job_ids}
+            _tell(restored, as_json)
+            _fail_for(restored)
         elif delete:
             gone = {True: "deleted", False: "missing"}
-            _tell({name: gone[store.run(damage.discard(name))] for name in job_ids}, as_json)
+            deleted = {name: gone[store.run(damage.discard(name))] for name in job_ids}
+            _tell(deleted, as_json)
+            _fail_for(deleted)
         else:
             shown = {name: store.run(damage.remains(name)) for name in job_ids}
             (tables.show_json if as_json else tables.show_remains)(tables.readable(shown))
+            _fail_for({name: "shown" if one else "missing" for name, one in shown.items()})
+
+
+def _fail_for(outcomes: Mapping[str, str]) -> None:
+    """Say which jobs could not be dealt with, and why."""
+    told = [
+        why.format(", ".join(name for name, outcome in outcomes.items() if outcome == word))
+        for word, why in UNDONE.items()
+        if word in outcomes.values()
+    ]
+    if told:
+        raise MsgqueueError("; ".join(told))
 
 
 def _queue(reference: str | None, url: str | None) -> TaskQueue:

@@ -112,10 +112,9 @@ def readable(remains: Mapping[str, Remains | None]) -> dict[str, dict[str, Any] 
 
 
 def show_remains(remains: Mapping[str, Mapping[str, Any] | None]) -> None:
-    """Print what `readable` gives of some jobs."""
+    """Print what `readable` gives of some jobs; nothing of one that was not set aside."""
     for name, one in remains.items():
         if one is None:
-            typer.echo(f"{name} was not set aside")
             continue
         raw = one["raw"]
         rows = raw.items() if isinstance(raw, dict) else [("raw", value) for value in raw]
