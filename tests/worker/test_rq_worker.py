@@ -258,6 +258,26 @@ def test_a_job_whose_worker_was_killed_whole_fails_or_is_retried_and_others_run(
     assert rq.noted() == ["began"]
 
 
+def test_a_worker_whose_key_is_of_another_type_registers_anew_and_tells_of_it_once(
+    rq: Deployment, eventually: Eventually
+) -> None:
+    process = rq.start("--name", "w")
+    eventually(lambda: rq.redis.exists("rq:worker:w"))
+    jobs = [rq.queue.enqueue(plain.sleep, 1, "began"), rq.queue.enqueue(plain.add, 1, 2)]
+    eventually(lambda: rq.noted() == ["began"])
+
+    rq.redis.eval(
+        "redis.call('DEL', KEYS[1]); redis.call('SET', KEYS[1], 'no hash')", 1, "rq:worker:w"
+    )
+
+    eventually(lambda: {rq.job(job).get_status() for job in jobs} == {"finished"})
+    assert Worker.all(connection=rq.redis)[0].pid == process.pid
+    process.terminate()
+    log, _ = process.communicate(timeout=20)
+    assert log.count(b"worker key of another type replaced") == 1
+    assert rq.noted() == ["began"]
+
+
 def _refusal(worker: subprocess.Popen[bytes]) -> str:
     """What a worker logs that refuses to start."""
     log, _ = worker.communicate(timeout=30)

@@ -188,6 +188,7 @@ class Beaten(NamedTuple):
     lost: frozenset[str]
     stop: frozenset[str]
     dropped: frozenset[str] = frozenset()  # those of the lost that rq cancelled or deleted
+    replaced: bool = False  # its worker key was of another type
 
 
 class Swept(NamedTuple):
@@ -212,11 +213,14 @@ class Leftovers(NamedTuple):
 
 
 class Promoted(NamedTuple):
-    """What became of due jobs. `busy`: a plain rq scheduler minds this queue."""
+    """What became of due jobs. `busy`: a plain rq scheduler minds this queue.
+
+    `rest`: seconds until the next one is due, by Redis' clock; None if none waits for its time.
+    """
 
     busy: bool
     moved: int
-    next_due: float | None
+    rest: float | None
 
 
 class Cancelled(NamedTuple):
@@ -412,9 +416,13 @@ def beat(beats: Sequence[Beat], now_text: str) -> Step[tuple[Beaten, ...]]:
 
 def _beaten(raw: list[Any]) -> tuple[Beaten, ...]:
     return tuple(
-        Beaten(bool(closed), *(frozenset(map(text, members)) for members in lists))
-        for closed, *lists in raw
+        Beaten(bool(closed), _members(lost), _members(stop), _members(dropped), bool(replaced))
+        for closed, replaced, lost, stop, dropped in raw
     )
+
+
+def _members(raw: list[bytes]) -> frozenset[str]:
+    return frozenset(map(text, raw))
 
 
 def note_shutdown(workers: Sequence[str], now_text: str) -> Step[int]:
@@ -449,7 +457,8 @@ def promote(queues: Sequence[str], holder: str, now_text: str) -> Step[dict[str,
 
     def decode(raw: list[Any]) -> dict[str, Promoted]:
         said = (
-            Promoted(word == b"busy", moved, float(at) if at else None) for word, moved, at in raw
+            Promoted(word == b"busy", moved, float(rest) if rest else None)
+            for word, moved, rest in raw
         )
         return dict(zip(queues, said, strict=True))
 

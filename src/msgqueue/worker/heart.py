@@ -1,10 +1,12 @@
 """The beat: one step that keeps all children registered and their jobs leased."""
 
+import logging
 import time
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from msgqueue.store import steps
+from msgqueue.observe.logs import event
+from msgqueue.store import keys, steps
 from msgqueue.store.codec import unix_text
 from msgqueue.worker.calls import Calls
 from msgqueue.worker.exchange import BEGIN_WITHIN
@@ -14,6 +16,8 @@ from msgqueue.worker.shared import clock
 
 EVERY: Final = 2.0  # seconds
 APART: Final = 0.2  # seconds at least between two beats
+
+logger = logging.getLogger(__name__)
 
 
 class Heart:
@@ -64,6 +68,8 @@ class Heart:
     def _heard(self, answers: tuple[steps.Beaten, ...]) -> None:
         self._under_way = False
         for (child, records), beaten in zip(self._named, answers, strict=True):
+            if beaten.replaced:
+                _tell_of_replaced(child)
             if child.exit is not None:
                 continue
             if beaten.closed:  # declared dead: what it holds belongs to others
@@ -87,3 +93,8 @@ class Heart:
                 child.stop_coroutine(record)
             elif record.state is State.RUNNING:
                 child.kill(record, "death", "WorkerDied: the job was taken over by another worker")
+
+
+def _tell_of_replaced(child: ChildProcess) -> None:
+    key = keys.worker(child.lane.worker)
+    event(logger, "worker key of another type replaced", level=logging.WARNING, key=key)

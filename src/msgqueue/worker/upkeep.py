@@ -130,10 +130,9 @@ class Upkeep:
         for queue, promoted in found.items():
             if promoted.moved:
                 event(logger, "jobs due", queue=queue, count=promoted.moved)
-            if promoted.next_due is not None and not promoted.busy:
+            if promoted.rest is not None and not promoted.busy:
                 self._held.add(queue)
-                wait = max(promoted.next_due - time.time(), SOONEST)
-                self._promote_at = min(self._promote_at, clock() + wait)
+                self._promote_at = min(self._promote_at, clock() + max(promoted.rest, SOONEST))
 
     def _see_damage(self, found: Damages) -> None:
         if found.total > self._damaged:

@@ -1,9 +1,10 @@
 -- beat(now_text, {worker, lane, seq, state, current, working_time, succeeded, failed, #fields, field, value, ...,
 --   #entries, {queue, id, execution, long}...}...)
 -- The supervisor keeps its children registered and what they hold leased.
--- A child whose key is gone is registered again whole; one that was declared dead is left alone.
+-- A child whose key is gone, or was of another type, is registered again whole; one that was declared
+-- dead is left alone.
 -- Entries marked long get rq's execution keys, by which rq's own cancel and delete find them.
--- Answers a child: {closed, {lost member...}, {member to stop...}, {lost member that rq dropped...}}.
+-- Answers a child: {closed, replaced, {lost member...}, {member to stop...}, {lost member that rq dropped...}}.
 -- uses: clock, wip, workers
 redis.call('EXPIRE', MQ .. 'none', 1) -- first, so that full memory refuses none of what follows
 local now_text, time = ARGV[1], now()
@@ -43,9 +44,10 @@ local answer, at = {}, 2
 while at <= #ARGV do
   local worker, lane, fields = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 8])
   local key = RQ .. 'worker:' .. worker
+  local replaced = make_room(key)
   local state = redis.call('HMGET', key, 'mq_lane', 'death', 'current_job')
   local closed = state[2] or (state[1] and state[1] ~= lane)
-  local said = {closed and 1 or 0, {}, {}, {}}
+  local said = {closed and 1 or 0, replaced and 1 or 0, {}, {}, {}}
   if not closed then
     if not state[1] then enter(key, lane, ARGV[at + 2], now_text, {unpack(ARGV, at + 9, at + 8 + fields)}) end
     redis.call('HSET', key, 'last_heartbeat', now_text, 'state', ARGV[at + 3],
@@ -61,11 +63,11 @@ while at <= #ARGV do
     local ok, verdict = pcall(refresh, queue, id, execution, long, worker)
     local dropped = ok and verdict == 'dropped'
     local lost = dropped or (ok and verdict == 'lost')
-    if lost then table.insert(said[2], member(id, execution)) end
-    if ok and verdict == 'stop' then table.insert(said[3], member(id, execution)) end
-    if dropped then table.insert(said[4], member(id, execution)) end
+    if lost then table.insert(said[3], member(id, execution)) end
+    if ok and verdict == 'stop' then table.insert(said[4], member(id, execution)) end
+    if dropped then table.insert(said[5], member(id, execution)) end
     if ok and not lost and long then
-      redis.call('SADD', key .. ':executions', member(id, execution))
+      redis.pcall('SADD', key .. ':executions', member(id, execution))
       redis.call('EXPIRE', key .. ':executions', WORKER_TTL)
     end
   end

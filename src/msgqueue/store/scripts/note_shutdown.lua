@@ -4,7 +4,7 @@
 local count = 0
 for at = 2, #ARGV do
   local key = RQ .. 'worker:' .. ARGV[at]
-  if redis.call('EXISTS', key) == 1 then
+  if redis.call('TYPE', key).ok == 'hash' then
     redis.call('HSET', key, 'shutdown_requested_date', ARGV[1])
     count = count + 1
   end

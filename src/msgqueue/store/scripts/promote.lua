@@ -1,7 +1,7 @@
 -- promote(holder, now_text, queue...)
 -- Puts due jobs at the end of their queues, 100 a queue. Holds rq's own scheduler lock of each queue in
 -- which jobs wait for their time; a queue of which a plain rq scheduler holds it is left to that one.
--- Answers a queue {state, moved, next due}; state '' or 'busy'; next due '' for none.
+-- Answers a queue {state, moved, rest}; state '' or 'busy'; rest: seconds until the next is due, '' for none.
 -- uses: clock, wip, admit, damage
 local holder, now_text, time = ARGV[1], ARGV[2], nil
 
@@ -43,7 +43,7 @@ local function promote(queue)
   end
   local min = #due == 200 and '-inf' or '(' .. score(time)
   local first = redis.call('ZRANGEBYSCORE', zset, min, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
-  return {'', moved, first[2] or ''}
+  return {'', moved, first[2] and score(first[2] - time) or ''}
 end
 
 local answer = {}

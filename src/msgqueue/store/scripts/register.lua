@@ -4,6 +4,7 @@
 -- KEYS[1]  the worker's hash
 -- uses: clock, workers
 redis.call('EXPIRE', MQ .. 'none', 1) -- first, so that full memory refuses none of what follows
+make_room(KEYS[1])
 if redis.call('EXISTS', KEYS[1]) == 1 then
   local former = redis.call('HMGET', KEYS[1], 'mq_lane', 'death')
   if not former[2] or former[1] == ARGV[2] then return 0 end

@@ -10,6 +10,7 @@
 local worker_key, worker, lane, now_text, default_max = KEYS[1], ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local time = now()
 redis.call('EXPIRE', worker_key, 60) -- first, so that full memory refuses none of what follows
+make_room(worker_key)
 
 -- Closed before all else: a call of the dead child that is still under way is refused.
 local lane_state = redis.call('HMGET', worker_key, 'mq_seq', 'mq_reply', 'mq_lane')

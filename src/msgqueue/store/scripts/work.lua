@@ -10,9 +10,9 @@
 local worker_key, worker, seq, lane = KEYS[1], ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local count, now_text = tonumber(ARGV[4]), ARGV[5]
 
-local lane_state = redis.call('HMGET', worker_key, 'mq_seq', 'death', 'mq_reply', 'mq_lane', 'mq_max', 'mq_result_ttl')
+local lane_state = redis.pcall('HMGET', worker_key, 'mq_seq', 'death', 'mq_reply', 'mq_lane', 'mq_max', 'mq_result_ttl')
 if lane_state[2] then return {'dead', 0} end
-if not lane_state[1] then return {'missing', 0} end
+if not lane_state[1] then return {'missing', 0} end -- or of another type, which the next beat replaces
 if lane_state[4] ~= lane then return {'dead', 0} end
 if seq < tonumber(lane_state[1]) then return {'old', 0} end
 redis.call('EXPIRE', worker_key, 60) -- first, so that full memory refuses none of what follows

@@ -61,7 +61,7 @@ end
 local function end_canceled(run, kind, value)
   local f = redis.call('HMGET', run.key, 'status', 'mq_exec', 'failure_ttl')
   if f[1] ~= 'canceled' or f[2] ~= run.execution then return false end
-  if not redis.call('HGET', RQ .. 'worker:' .. run.worker, 'mq_lets_end') then return false end
+  if type(redis.pcall('HGET', RQ .. 'worker:' .. run.worker, 'mq_lets_end')) ~= 'string' then return false end
   local ttl = failure_ttl(f[3])
   redis.call('HSET', run.key, 'mq_exec', '', 'started_at', run.started_text, 'ended_at', run.ended_text)
   if kind == 'ok' or kind == 'repeat' then add_result(run, ttl, 1, 'return_value', value)

@@ -28,7 +28,7 @@ end
 
 -- Of a job that says nothing of it: what its worker was started with.
 local function result_ttl_of(worker)
-  return tonumber(redis.call('HGET', RQ .. 'worker:' .. worker, 'mq_result_ttl') or '') or DEFAULT_RESULT_TTL
+  return tonumber(redis.pcall('HGET', RQ .. 'worker:' .. worker, 'mq_result_ttl') or '') or DEFAULT_RESULT_TTL
 end
 
 local function expire(key, ttl)
