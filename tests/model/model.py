@@ -97,7 +97,7 @@ class Model:
         self.queues: dict[str, list[str]] = {}
         self.leases: dict[tuple[str, str], int] = {}  # (queue, member): last refresh
         self.lanes: dict[str, Lane] = {}
-        self.done: dict[str, tuple[str, int]] = {}  # id: created, until
+        self.done: dict[str, tuple[list[str], int]] = {}  # id: created of each job, until
         self.leader: tuple[str, int, int] | None = None  # token, since, until
         self.asked = 0  # when anybody last asked to lead
         self.promoters: dict[str, tuple[str, int]] = {}  # queue: who, until
@@ -179,12 +179,12 @@ class Model:
             return new.id, True, job.status
         if job is not None and not job.final:
             return new.id, False, job.status
-        if self.done.get(new.id, ("", 0))[0] == new.created:
+        if new.created in self.done.get(new.id, ([], 0))[0]:
             return new.id, True, "finished"
         if job is not None and new.unique:
             return new.id, False, job.status
         if job is not None:
-            self.done[new.id] = job.created, self.now + MINUTE
+            self._trace(new.id, job)
             self.forgotten.pop(new.id, None)
             self.leases.pop((job.queue, f"{new.id}:{job.execution}"), None)
         fields = new.fields
@@ -255,7 +255,7 @@ class Model:
         if job.place == "rq" or self._owns(Entry(job.queue, name, job.execution)):
             return "refused"
         self._take_out(name)
-        self.done[name] = job.created, self.now + MINUTE
+        self._trace(name, job)
         del self.jobs[name]
         self._leave_behind(name, job)
         return "deleted"
@@ -387,7 +387,7 @@ class Model:
     def _finish(self, run: Run, job: Job) -> None:
         job.deaths = 0
         if 0 <= job.result_ttl < 60:
-            self.done[run.id] = job.created, self.now + MINUTE
+            self._trace(run.id, job)
         if (
             self._mark(run.id, job.result_ttl) and job.result_ttl == 0
         ):  # its dependents have to see how it ended
@@ -639,6 +639,11 @@ class Model:
 
     def _owns(self, entry: Entry) -> bool:
         return (entry.queue, entry.member) in self.leases
+
+    def _trace(self, name: str, job: Job) -> None:
+        """A copy of a job's enqueue finds for a minute that it was."""
+        former, _ = self.done.get(name, ([], 0))
+        self.done[name] = [*former, job.created], self.now + MINUTE
 
     def _mark(self, parent: str, ttl: int) -> bool:
         """Have the dependents of a job that ends looked at; whether it has any."""

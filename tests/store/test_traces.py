@@ -1,7 +1,7 @@
 """What a job leaves behind: nothing comes back, is lost from sight, or stays for ever."""
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import redis
 from rq import Queue
@@ -59,6 +59,33 @@ def test_a_late_copy_of_an_enqueue_does_not_run_a_replaced_job_again(
     child.store.run(steps.enqueue([first]))
 
     assert status(client, "a") == b"finished"
+
+
+def test_a_late_copy_of_an_enqueue_brings_none_of_the_former_jobs_of_its_id_back(
+    store: Store, client: redis.Redis, spec: Spec
+) -> None:
+    many = [spec("a", created_at=datetime.now(UTC) + timedelta(seconds=n)) for n in range(100)]
+    for made in many:
+        store.run(steps.enqueue([made]))
+        store.run(steps.delete("a", now_text()))
+
+    for made in many:
+        assert [answer.created for answer in store.run(steps.enqueue([made]))] == [True]
+
+    assert not client.exists("rq:job:a")
+    assert 0 < client.ttl("msgqueue:done:a") <= 60
+
+
+def test_a_job_that_left_a_trace_already_takes_no_more_of_it(
+    client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    for _ in range(3):
+        child.store.run(steps.enqueue([spec("a", result_ttl=30, created_at=datetime.now(UTC))]))
+        child.work(ok(child.claim()[0]), claim=0)
+
+    child.store.run(steps.delete("a", now_text()))
+
+    assert client.strlen("msgqueue:done:a") == 3 * len("2026-01-01T00:00:00.000000Z\n") - 1
 
 
 def test_what_a_dependent_waited_for_is_not_kept_for_ever(

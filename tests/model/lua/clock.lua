@@ -24,7 +24,7 @@ local redis = (function(real)
       elseif command == 'PEXPIRE' and whole(a[1]) then
         return expire(key, whole(a[1]))
       elseif command == 'SET' and a[2] == 'EX' then
-        return run('SET', key, a[1], 'PXAT', string.format('%.0f', time + a[3] * 1000))
+        return run('SET', key, a[1], 'PXAT', string.format('%.0f', time + a[3] * 1000), unpack(a, 4))
       elseif command == 'RESTORE' and tonumber(a[1]) > 0 then
         return run('RESTORE', key, string.format('%.0f', time + a[1]), a[2], a[3], 'ABSTTL')
       elseif command == 'PTTL' then

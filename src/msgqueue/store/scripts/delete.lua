@@ -30,7 +30,7 @@ if dependents.err then dependents = {} end -- of another type: it goes with the 
 take_out(id, f[2])
 for _, registry in ipairs({'failed:', 'canceled:', 'finished:'}) do redis.call('ZREM', RQ .. registry .. f[2], id) end
 if f[4] and f[4] ~= '' then redis.pcall('SREM', RQ .. 'group:' .. f[4], id) end
-if f[5] then redis.call('SET', MQ .. 'done:' .. id, f[5], 'EX', FLOOR) end
+if f[5] then leave_trace(id, f[5]) end
 for _, dependent in ipairs(dependents) do pcall(leave_behind, dependent, f[1]) end
 if not redis.call('ZSCORE', MQ .. 'handover', id) then redis.call('DEL', waiting) end
 for _, execution in ipairs(redis.pcall('ZRANGE', RQ .. 'executions:' .. id, 0, -1)) do

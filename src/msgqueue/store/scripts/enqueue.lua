@@ -2,7 +2,8 @@
 --          #more, field, value...}...)
 -- Creates jobs and puts each in its place: 'back' or 'front' of its queue, or the time it is due.
 -- A job of the same id that is alive is left as it is; a final one is replaced unless `unique`.
--- The very same call again (known by created_at) is answered as the first was.
+-- The very same call again (known by created_at) is answered as the first was, also where others of
+-- its id came since: see leave_trace.
 -- Answers {number, created, status} of each job that was there before, flat; numbers begin at 1.
 -- uses: clock, wip, keeping
 local FINAL = {finished = 'finished:', failed = 'failed:', stopped = 'failed:', canceled = 'canceled:'}
@@ -29,13 +30,14 @@ local function standing(id, created_at)
   local f = redis.call('HMGET', RQ .. 'job:' .. id, 'status', 'created_at', 'origin', 'mq_exec')
   local known = f[1] or f[2]
   if known and (f[2] == created_at or not FINAL[f[1]]) then return f[1] or 'queued', f[2] == created_at, f end
-  if redis.call('GET', MQ .. 'done:' .. id) == created_at then return 'finished', true, f end
+  local former = redis.call('GET', MQ .. 'done:' .. id) or ''
+  if string.find(former, created_at, 1, true) then return 'finished', true, f end
   if known then return f[1], false, f end
 end
 
 local function remove(id, f)
   local queue = f[3] or ''
-  if f[2] then redis.call('SET', MQ .. 'done:' .. id, f[2], 'EX', FLOOR) end -- a copy of its call may come late
+  if f[2] then leave_trace(id, f[2]) end
   redis.call('DEL', RQ .. 'job:' .. id, RQ .. 'results:' .. id)
   redis.call('PERSIST', RQ .. 'job:' .. id .. ':dependents') -- they wait for the new one
   for _, registry in pairs(FINAL) do redis.call('ZREM', RQ .. registry .. queue, id) end

@@ -88,11 +88,6 @@ local function keep(registry, run, ttl)
   put_later(RQ .. registry .. run.queue, ttl < 0 and '+inf' or until_when[ttl], run.id)
 end
 
--- A copy of the enqueue of a job that is soon gone may come late, and finds its id.
-local function leave_trace(run, job)
-  redis.call('SET', MQ .. 'done:' .. run.id, job.created_at, 'EX', FLOOR)
-end
-
 -- Deletes a job that has ended.
 local function vanish(run)
   redis.call('DEL', run.key, RQ .. 'job::' .. run.id .. ':dependencies', RQ .. 'results:' .. run.id)
@@ -102,7 +97,7 @@ end
 local function succeed(run, job, value)
   local ttl = result_ttl(job.result_ttl)
   local dependents = mark_dependents(run, ttl)
-  if ttl >= 0 and ttl < FLOOR then leave_trace(run, job) end
+  if ttl >= 0 and ttl < FLOOR then leave_trace(run.id, job.created_at) end
   if ttl == 0 and not dependents then return vanish(run) end
   if job.deaths then redis.call('HDEL', run.key, 'mq_deaths') end
   if value then
@@ -124,7 +119,7 @@ end
 local function fail(run, job, kind, status, field, value)
   local ttl = failure_ttl(job.failure_ttl)
   if is_unwanted(run, job) then
-    leave_trace(run, job)
+    leave_trace(run.id, job.created_at)
     return vanish(run)
   end
   redis.call('HDEL', run.key, 'mq_deaths')
