@@ -5,12 +5,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import redis
+from tests.patience import wait_until
 
 import msgqueue
 from msgqueue.connection import Source
@@ -138,15 +138,5 @@ def python() -> Iterator[Python]:
 
 @pytest.fixture
 def eventually() -> Eventually:
-    """`eventually(condition, timeout=20)` waits until the condition holds, or fails the test."""
-
-    def wait(condition: Callable[[], object], timeout: float = 20.0, what: str = "") -> None:
-        until = time.monotonic() + timeout
-        while not condition():
-            if time.monotonic() > until:
-                pytest.fail(
-                    f"not within {timeout} s: {what or getattr(condition, '__name__', condition)}"
-                )
-            time.sleep(0.01)
-
-    return wait
+    """`eventually(condition, within=20)` waits until the condition holds, or fails the test."""
+    return wait_until

@@ -280,13 +280,14 @@ def test_a_long_log_is_put_aside_at_the_next_start(home: Path, server_at: Server
     assert not (home / "redis.log").exists() or (home / "redis.log").stat().st_size < 10_000
 
 
-def test_the_log_does_not_grow_with_what_the_server_does(home: Path, server_at: ServerAt) -> None:
+def test_the_log_does_not_grow_with_what_the_server_does(
+    home: Path, server_at: ServerAt, eventually: Eventually
+) -> None:
     client = connect(server_at(home))
     before = (home / "redis.log").read_text()
 
     client.bgrewriteaof()
-    while client.info("persistence")["aof_rewrite_in_progress"]:
-        pass
+    eventually(lambda: not client.info("persistence")["aof_rewrite_in_progress"])
 
     assert (home / "redis.log").read_text() == before
 

@@ -34,14 +34,11 @@ WORKS = """
 import signal, subprocess, sys, time
 from pathlib import Path
 from tests import silent_names
+from tests.patience import wait_until
 from tests.worker import app
 from tests.worker.crew import Crew
 from msgqueue.connection import Source
 from msgqueue.embedded import binary
-
-def until(condition):
-    while not condition():
-        time.sleep(0.02)
 
 hosts, notes = Path(sys.argv[1]), Path(sys.argv[2])
 hosts.write_text("127.0.0.1 redis.test localhost")
@@ -50,16 +47,16 @@ command = [binary.find(None), "--port", "6379", "--save", "", "--dir", str(hosts
 server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
 source = Source("redis://redis.test:6379")
 with app.queue._runner.diverted(source):
-    until(lambda: silent_names.answers(6379))
+    wait_until(lambda: silent_names.answers(6379))
     crew = Crew("redis://redis.test:6379", notes)
     supervisor = crew.start(processes=1)
     crew.enqueue("hold_the_interpreter", timeout=3)
-    until(lambda: crew.noted() == ["holds"])
+    wait_until(lambda: crew.noted() == ["holds"])
     began = time.monotonic()
     (child,) = supervisor.children()
     hosts.write_text("")
     server.kill()
-    until(lambda: child not in supervisor.children())
+    wait_until(lambda: child not in supervisor.children())
     print(time.monotonic() - began, flush=True)
     supervisor.signal(signal.SIGKILL)
 """

@@ -1,11 +1,11 @@
 """A limit of the memory of one process that the kernel itself enforces, by killing it."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.patience import wait_until
 
 ROOT = Path("/sys/fs/cgroup")
 
@@ -31,9 +31,7 @@ def out_of_memory_beyond(mebibytes: int, pid: int) -> Iterator[None]:
     try:
         yield
     finally:
-        until = time.monotonic() + 10
-        while (group / "cgroup.procs").read_text() and time.monotonic() < until:
-            time.sleep(0.01)
+        wait_until(lambda: not (group / "cgroup.procs").read_text(), 10, "its process has ended")
         group.rmdir()
 
 

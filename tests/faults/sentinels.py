@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Final
 
 from tests.faults.servers import ALWAYS, Server
+from tests.patience import wait_until
 
 DOWN_AFTER: Final = 1000  # milliseconds without an answer until a Sentinel takes one for dead
+WITHIN: Final = 30.0  # seconds that each change of roles may take
 MOST_LAG: Final = 2  # seconds without a word of a replica until the primary takes no writes
 WATCHERS: Final = ("watchers", "on", ">secret", "~*", "&*", "+@all")
 CONFIG: Final = """
@@ -40,9 +42,9 @@ class Watched:
                 client.config_set("min-replicas-to-write", 1, "min-replicas-max-lag", MOST_LAG)
                 if server is not primary:
                     client.replicaof("127.0.0.1", primary.port)
-        self._until(lambda: self._attached(primary) == 2)
+        wait_until(lambda: self._attached(primary) == 2, WITHIN)
         self._sentinels = [self._sentinel(start, folder / str(number)) for number in range(3)]
-        self._until(lambda: all(self._sees_all(one) for one in self._sentinels))
+        wait_until(lambda: all(self._sees_all(one) for one in self._sentinels), WITHIN)
 
     def _sentinel(self, start: Callable[..., Server], config: Path) -> Server:
         config.write_text(CONFIG.format(port=self.servers[0].port, down_after=DOWN_AFTER))
@@ -63,11 +65,11 @@ class Watched:
 
     def until_replaced(self, former: Server) -> None:
         """Wait until another one is primary, and says so itself."""
-        self._until(lambda: self.primary is not former and self.primary.role() == "master")
+        wait_until(lambda: self.primary is not former and self.primary.role() == "master", WITHIN)
 
     def until_demoted(self, former: Server) -> None:
         """Wait until one that was primary is a replica."""
-        self._until(lambda: former.role() == "slave")
+        wait_until(lambda: former.role() == "slave", WITHIN)
 
     def fail_over(self, *how: str) -> None:
         """Have the primary replaced, though nothing is wrong with it."""
@@ -104,9 +106,3 @@ class Watched:
         with sentinel.client() as client:
             others = client.sentinel_sentinels("main")
             return len(client.sentinel_slaves("main")) == 2 and len(others) == 2
-
-    def _until(self, condition: Callable[[], object], within: float = 30.0) -> None:
-        until = time.monotonic() + within
-        while not condition():
-            assert time.monotonic() < until, f"not within {within} s"
-            time.sleep(0.02)

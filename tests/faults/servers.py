@@ -4,7 +4,6 @@ import os
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+from tests.patience import wait_until
 
 from msgqueue.embedded import binary
 
@@ -70,10 +70,7 @@ class Server:
 
     def wait_until(self, *roles: str, within: float = 20.0) -> None:
         """Wait until it is one of these, at most so many seconds."""
-        until = time.monotonic() + within
-        while (role := self.role()) not in roles:
-            assert time.monotonic() < until, f"still {role} after {within} s, not {roles}"
-            time.sleep(0.01)
+        wait_until(lambda: self.role() in roles, within, lambda: f"{roles}, still {self.role()}")
 
     def launch(self) -> None:
         """Start it, and wait for nothing."""

@@ -8,6 +8,7 @@ import redis
 from tests.faults import app
 from tests.faults.conftest import Judge
 from tests.faults.trial import Trial
+from tests.patience import wait_until
 
 from msgqueue import JobStatus
 from msgqueue.store.damage import damaged
@@ -118,4 +119,4 @@ def test_promise_9_what_is_damaged_while_it_runs_stands_in_no_others_way(
     watch_all(trial)
     assert all(key.startswith("bad") for key in verdict.duplicated)
     assert supervisor.alive
-    trial.wait_for(lambda: len(supervisor.children()) == len(HARMS), 10, "all children")
+    wait_until(lambda: len(supervisor.children()) == len(HARMS), 10, "all children")

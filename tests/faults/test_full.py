@@ -1,7 +1,7 @@
 """Promise 8 where there is no room: in the memory of Redis, on its disk, for one large result."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,10 +9,15 @@ from tests.faults import app
 from tests.faults.conftest import Judge, OwnRedis, Trials
 from tests.faults.disks import Disk, limited_file, tmpfs
 from tests.faults.servers import ALWAYS, EVERY_SECOND, Server
+from tests.faults.trial import Trial
 from tests.faults.work import Work
+from tests.patience import wait_until
 
 from msgqueue import JobFailed, JobStatus, QueueFull
 from msgqueue.errors import RedisUnavailable
+
+AtWork = tuple[Server, Trial, Work]
+OnDisk = Callable[..., AtWork]
 
 DISKS = [
     pytest.param(limited_file, id="a limited file"),
@@ -27,6 +32,18 @@ def disk(request: pytest.FixtureRequest, short_path: Path) -> Iterator[Disk]:
         yield disk
 
 
+@pytest.fixture
+def on_disk(disk: Disk, trials: Trials, own_redis: OwnRedis, short_path: Path) -> OnDisk:
+    """`on_disk(*options)` has work done on a Redis with these options that writes to the disk."""
+
+    def start(*options: str) -> AtWork:
+        server = own_redis(*options, folder=short_path / "disk", within=disk.within)
+        trial = trials(server.url)
+        return server, trial, Work(trial, 600)
+
+    return start
+
+
 def test_promise_8_a_full_memory_takes_no_job_and_all_that_it_has_end(
     trials: Trials, judge: Judge, own_redis: OwnRedis
 ) -> None:
@@ -38,7 +55,7 @@ def test_promise_8_a_full_memory_takes_no_job_and_all_that_it_has_end(
     trial.books.strike("full")
     with pytest.raises(QueueFull):
         trial.enqueue("work", "refused", expected=False)
-    work.eventually(trial.at_rest, 60)
+    wait_until(trial.at_rest, 60)
     assert trial.books.verdict().acknowledged > 20
 
     server.client().config_set("maxmemory", 0)
@@ -49,15 +66,13 @@ def test_promise_8_a_full_memory_takes_no_job_and_all_that_it_has_end(
 
 @pytest.mark.parametrize("disk", DISKS, indirect=True)
 def test_promise_8_a_full_disk_loses_nothing_where_redis_stays(
-    trials: Trials, judge: Judge, disk: Disk, own_redis: OwnRedis, short_path: Path
+    judge: Judge, disk: Disk, on_disk: OnDisk
 ) -> None:
     """With `everysec` Redis refuses writes (MISCONF) until it could write again."""
-    server = own_redis(*EVERY_SECOND, folder=short_path / "disk", within=disk.within)
-    trial = trials(server.url)
-    work = Work(trial, 600)
+    server, trial, work = on_disk(*EVERY_SECOND)
 
     disk.fill(server)
-    work.eventually(lambda: refuses_writes(server), 20)
+    wait_until(lambda: refuses_writes(server), 20)
     trial.books.strike("disk full")
     with pytest.raises(RedisUnavailable, match="MISCONF"):
         trial.enqueue("work", "refused", expected=False)
@@ -70,15 +85,13 @@ def test_promise_8_a_full_disk_loses_nothing_where_redis_stays(
 @pytest.mark.faults
 @pytest.mark.parametrize("disk", DISKS, indirect=True)
 def test_promise_1_a_full_disk_loses_nothing_where_redis_ends(
-    trials: Trials, judge: Judge, disk: Disk, own_redis: OwnRedis, short_path: Path
+    judge: Judge, disk: Disk, on_disk: OnDisk
 ) -> None:
     """With `always` Redis ends rather than to answer for what it could not write."""
-    server = own_redis(*ALWAYS, folder=short_path / "disk", within=disk.within)
-    trial = trials(server.url)
-    work = Work(trial, 600)
+    server, trial, work = on_disk(*ALWAYS)
 
     disk.fill(server)
-    work.eventually(lambda: not server.alive, 20)
+    wait_until(lambda: not server.alive, 20)
     trial.books.strike("disk full")
     disk.empty(server)
     server.start()
@@ -90,16 +103,14 @@ def test_promise_1_a_full_disk_loses_nothing_where_redis_ends(
 @pytest.mark.faults
 @pytest.mark.parametrize("disk", DISKS, indirect=True)
 def test_a_redis_that_is_killed_while_its_disk_is_full_forgets_what_it_could_not_write(
-    trials: Trials, judge: Judge, disk: Disk, own_redis: OwnRedis, short_path: Path
+    judge: Judge, disk: Disk, on_disk: OnDisk
 ) -> None:
     """With `everysec` it has answered for the writes before the one that found the disk full."""
-    server = own_redis(*EVERY_SECOND, folder=short_path / "disk", within=disk.within)
-    trial = trials(server.url)
-    work = Work(trial, 600)
+    server, trial, _ = on_disk(*EVERY_SECOND)
 
     since = time.monotonic()
     disk.fill(server)
-    work.eventually(lambda: refuses_writes(server), 20)
+    wait_until(lambda: refuses_writes(server), 20)
     server.end()
     trial.books.strike("disk full")
     trial.books.lapse(since)

@@ -12,6 +12,7 @@ from tests.faults import app
 from tests.faults.conftest import Judge
 from tests.faults.proxy import CUTS, Fault, Proxy, Rule
 from tests.faults.trial import Trial
+from tests.patience import wait_until
 
 from msgqueue import JobStatus
 from msgqueue.connection import Source
@@ -81,7 +82,7 @@ def test_promise_8_no_job_is_lost_or_repeated_when_workers_lose_requests_and_rep
 ) -> None:
     network.be(*rules(faults, 0.2 / len(faults)))
     supervisors = [trial.start(network.environment, processes=2, claim=8) for _ in range(2)]
-    trial.wait_for(lambda: len(trial.children()) == 4, 10, "all children")
+    wait_until(lambda: len(trial.children()) == 4, 10, "all children")
     children = trial.children()
     trial.produce(400)
 
@@ -154,7 +155,7 @@ def test_promise_6_cancel_and_retry_are_carried_out_once(
     source.close()
 
     assert network.met[fault] == 2
-    trial.wait_for(lambda: not network.busy, 10, "copies under way")
+    wait_until(lambda: not network.busy, 10, "copies under way")
     assert judge("F14 cancel and retry", trial).duplicated == ()
     assert trial.status("again") is JobStatus.FINISHED
 
@@ -226,7 +227,7 @@ def test_promise_3_a_worker_that_was_cut_off_past_its_lease_is_refused(
     with trial.speaking():
         for key in verdict.duplicated:
             assert app.queue.source.client().xlen(f"rq:results:{key}") == 1
-    trial.wait_for(lambda: len(trial.children()) == len(children) + 2, 10, "all children")
+    wait_until(lambda: len(trial.children()) == len(children) + 2, 10, "all children")
 
 
 @pytest.mark.faults

@@ -3,6 +3,7 @@
 import pytest
 from tests.faults.conftest import Judge
 from tests.faults.trial import Trial
+from tests.patience import wait_until
 
 from msgqueue import JobStatus
 
@@ -24,7 +25,7 @@ def test_promise_4_a_poison_job_is_started_so_often_and_others_go_on(
             trial.start(processes=2)
         return trial.status("poison") is JobStatus.FAILED
 
-    trial.wait_for(failed, 40 * deliveries, "it fails")
+    wait_until(failed, 40 * deliveries, "it fails")
 
     judge("F4 poison", trial, within=60, recovered=40)
     runs = trial.read_runs("poison")

@@ -11,6 +11,7 @@ from tests.conftest import Eventually
 from tests.faults.conftest import Judge, OwnRedis, Trials
 from tests.faults.servers import ALWAYS, EVERY_SECOND, Server
 from tests.faults.work import Work
+from tests.patience import wait_until
 
 #: Seconds before the death of Redis in which `everysec` may not have written down what it took in:
 #: it puts a write off for as long as another one is being made safe, two seconds at most.
@@ -154,7 +155,7 @@ def test_promise_8_nothing_is_lost_or_repeated_and_no_worker_exits(
             trial.books.strike(fault.told_as)
             time.sleep(min(seconds, IDLE))
     trial.enqueue("work", "afterwards")
-    work.eventually(lambda: trial.began("afterwards"), RESUMED)
+    wait_until(lambda: trial.began("afterwards"), RESUMED)
     assert work.same_workers()
 
 

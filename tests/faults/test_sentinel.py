@@ -12,6 +12,7 @@ from tests.faults.conftest import Judge, OwnRedis, Trials
 from tests.faults.sentinels import MOST_LAG, Watched
 from tests.faults.trial import Trial
 from tests.faults.work import Work
+from tests.patience import wait_until
 
 RESUMED = 15.0  # seconds from a new primary until a worker begins a job
 
@@ -31,7 +32,7 @@ def trial(trials: Trials, watched: Watched) -> Trial:
 def resumes(trial: Trial, work: Work) -> None:
     """Work goes on, by the same supervisors."""
     trial.enqueue("work", "afterwards")
-    work.eventually(lambda: trial.began("afterwards"), RESUMED)
+    wait_until(lambda: trial.began("afterwards"), RESUMED)
     assert all(one.alive for one in trial.supervisors)
 
 

@@ -9,6 +9,7 @@ import pytest
 from tests.faults.conftest import Judge
 from tests.faults.proxy import CUTS, Fault, Proxy, Rule
 from tests.faults.trial import Started, Trial
+from tests.patience import wait_until
 
 MOST_GROWTH = 16.0  # MiB, of a process that lives from the first quarter to the end
 HELD = 64  # jobs that a child may hold, run or have ended unreported
@@ -95,7 +96,7 @@ def test_promise_12_a_mix_of_faults_loses_nothing_and_nothing_grows(
     for _ in range(2):
         trial.start(network.environment, processes=2)
     nemesis, ends = Nemesis(trial, network), time.monotonic() + seconds
-    trial.wait_for(lambda: len(steady.children()) == 2, 10, "its children")
+    wait_until(lambda: len(steady.children()) == 2, 10, "its children")
     watched: dict[int, float] = {}
     redis_then = 0
 
@@ -114,6 +115,6 @@ def test_promise_12_a_mix_of_faults_loses_nothing_and_nothing_grows(
     blows = sum(1 for strike in trial.books.strikes if strike.pids)
     assert len(verdict.duplicated) <= blows * 2 * HELD
     assert max(memory(pid) - was for pid, was in watched.items()) < MOST_GROWTH
-    trial.wait_for(lambda: trial.client.dbsize() <= LEFT, FORGOTTEN_WITHIN, "no key is left")
+    wait_until(lambda: trial.client.dbsize() <= LEFT, FORGOTTEN_WITHIN, "no key is left")
     redis_now = trial.client.info("memory")["used_memory"]
     assert redis_now - redis_then < MOST_GROWTH * (1 << 20)

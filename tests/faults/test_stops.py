@@ -8,6 +8,7 @@ import pytest
 from tests.conftest import Eventually
 from tests.faults.conftest import Judge
 from tests.faults.trial import Started, Trial
+from tests.patience import wait_until
 
 from msgqueue import JobStatus
 
@@ -88,4 +89,4 @@ def test_promise_10_a_second_signal_ends_at_once_and_loses_nothing(
     assert number is signal.SIGKILL or time.monotonic() - began < 5
     trial.start(processes=2)
     judge("F20 second signal", trial, within=60, strict=False)
-    trial.wait_for(lambda: gone(pids[1:]), 20, "no process is left")
+    wait_until(lambda: gone(pids[1:]), 20, "no process is left")

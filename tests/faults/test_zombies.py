@@ -9,6 +9,7 @@ from tests.faults import app
 from tests.faults.conftest import Judge
 from tests.faults.test_points import CHILD
 from tests.faults.trial import Trial
+from tests.patience import wait_until
 
 from msgqueue import JobStatus
 
@@ -61,7 +62,7 @@ def test_promise_3_under_a_supervisor_that_stands_still_its_child_repeats_nothin
     trial.wait_for_acknowledged(50)
     trial.strike("frozen", [first.pid], signal.SIGSTOP)
 
-    trial.wait_for(lambda: time.monotonic() > trial.books.strikes[0].at + OLD + 4, 20, "old")
+    wait_until(lambda: time.monotonic() > trial.books.strikes[0].at + OLD + 4, 20, "old")
     trial.signal(first.pid, signal.SIGCONT)
 
     assert judge("F3 supervisor stands still", trial, within=60).duplicated == ()
@@ -83,7 +84,7 @@ def test_promise_3_what_outlasts_its_supervisors_lease_runs_again_and_has_one_re
 
     trial.signal(first.pid, signal.SIGCONT)  # its next beat is told that the run was lost
 
-    trial.wait_for(lambda: first.children() != child, 5.0, "the first run is ended")
+    wait_until(lambda: first.children() != child, 5.0, "the first run is ended")
     assert judge("F3 supervisor stands still", trial, within=40).duplicated == ("long",)
     assert len(trial.read_runs("long")) == 2
     assert results(trial, "long") == 1
@@ -99,7 +100,7 @@ def test_promise_10_a_supervisor_told_to_end_while_it_stands_still_drains_when_i
     trial.strike("frozen", [first.pid], signal.SIGSTOP)
     trial.signal(first.pid, signal.SIGTERM)
     trial.start(processes=1)
-    trial.wait_for(lambda: time.monotonic() > trial.books.strikes[0].at + OLD + 2, 20, "old")
+    wait_until(lambda: time.monotonic() > trial.books.strikes[0].at + OLD + 2, 20, "old")
 
     trial.signal(first.pid, signal.SIGCONT)
 
@@ -142,7 +143,7 @@ def test_promise_7_a_time_limit_ends_a_child_that_stands_still(
 
     trial.strike("frozen", [zombie], signal.SIGSTOP)
 
-    trial.wait_for(lambda: trial.status("limited") is JobStatus.FAILED, 5.0, "it fails")
+    wait_until(lambda: trial.status("limited") is JobStatus.FAILED, 5.0, "it fails")
     trial.enqueue("work", "next")
     judge("F3 time limit of a child that stands still", trial)
     assert zombie not in supervisor.children()

@@ -14,6 +14,7 @@ from tests.faults import app, soundness
 from tests.faults.launched import Launched
 from tests.faults.ledger import Books, Run, Verdict
 from tests.faults.producer import Order, produce
+from tests.patience import wait_until
 from tests.worker.crew import Process
 from tests.worker.faults import install
 
@@ -24,6 +25,7 @@ from msgqueue.observe import logs
 from msgqueue.worker.supervisor import Supervisor
 
 Started = Process | Launched
+PATIENCE = 120.0  # seconds that producers may wait for Redis between two answers
 WAITING = (JobStatus.QUEUED, JobStatus.STARTED, JobStatus.SCHEDULED, JobStatus.DEFERRED)
 
 
@@ -104,16 +106,9 @@ class Trial:
         self.books.read()
         return key in self.books.runs
 
-    def wait_for(self, condition: Callable[[], object], within: float, what: str) -> None:
-        """Wait until something holds."""
-        until = time.monotonic() + within
-        while not condition():
-            assert time.monotonic() < until, f"not within {within} s: {what}"
-            time.sleep(0.01)
-
     def wait_for_begin(self, key: str, within: float = 20.0) -> None:
         """Wait until a run of it begins."""
-        self.wait_for(lambda: self.began(key), within, f"{key} begins")
+        wait_until(lambda: self.began(key), within, f"{key} begins")
 
     def read_runs(self, key: str) -> list[Run]:
         """The runs of a job until here."""
@@ -157,10 +152,14 @@ class Trial:
     def wait_for_acknowledged(self, more: int) -> None:
         """Wait until the producers were told of so many more jobs, or have ended."""
         self.books.read()
-        until = len(self.books.acknowledged) + more
-        while len(self.books.acknowledged) < until and any(p.alive for p in self.producers):
-            time.sleep(0.005)
+        enough = len(self.books.acknowledged) + more
+
+        def told() -> bool:
             self.books.read()
+            acknowledged = len(self.books.acknowledged)
+            return acknowledged >= enough or not any(one.alive for one in self.producers)
+
+        wait_until(told, PATIENCE, f"{more} more are acknowledged", pause=0.005)
 
     def _kill_one(self, kind: str, pids: Callable[[Started], list[int]]) -> Started | None:
         living = [one for one in self.supervisors if one.alive]
@@ -217,20 +216,16 @@ class Trial:
 
     def settle(self, within: float, *, sound: bool = True) -> Verdict:
         """Wait until all is at rest, at most so long; then the verdict, and Redis must be sound."""
-        until = time.monotonic() + within
-        while not self.at_rest() and time.monotonic() < until:
-            time.sleep(0.05)
-        verdict = self.books.verdict()
-        assert self.at_rest(), f"not at rest within {within} s: {self._told(verdict)}"
+        wait_until(self.at_rest, within, lambda: f"at rest: {self._told()}", pause=0.05)
         if sound:
             patient = Source(f"{self._producers_url}?socket_timeout=120")
             soundness.check(patient.client())
             patient.close()
-        return verdict
+        return self.books.verdict()
 
-    def _told(self, verdict: Verdict) -> str:
+    def _told(self) -> str:
         with self.speaking():
-            return f"{verdict}; in Redis {app.queue.counts()}"
+            return f"{self.books.verdict()}; in Redis {app.queue.counts()}"
 
     def close(self) -> None:
         """End all that was started."""

@@ -1,9 +1,7 @@
 """Producers and workers at work."""
 
-import time
-from collections.abc import Callable
-
 from tests.faults.trial import Trial
+from tests.patience import wait_until
 
 
 class Work:
@@ -20,7 +18,7 @@ class Work:
         for _ in range(2):
             trial.start(processes=1)
             trial.produce(jobs // 2, pause=0.01, seconds=0.01)
-        self.eventually(lambda: len(trial.children()) == 2, 20)
+        wait_until(lambda: len(trial.children()) == 2)
         trial.wait_for_acknowledged(20)
         for number in range(2):
             trial.enqueue("nap", f"long-{number}", long)
@@ -29,10 +27,3 @@ class Work:
     def same_workers(self) -> bool:
         """Whether no worker has ended."""
         return self._trial.children() == self._children
-
-    def eventually(self, condition: Callable[[], object], within: float) -> None:
-        """Wait until something holds, at most so many seconds."""
-        until = time.monotonic() + within
-        while not condition():
-            assert time.monotonic() < until, f"not within {within} s"
-            time.sleep(0.01)

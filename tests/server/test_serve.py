@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.patience import wait_until
 
 from msgqueue.serve import _listen
 
@@ -64,12 +65,7 @@ class Served:
             return json.load(answer)
 
     def until(self, condition: Callable[[], Any]) -> Any:
-        deadline = time.monotonic() + WITHIN
-        while time.monotonic() < deadline:
-            if found := condition():
-                return found
-            time.sleep(0.05)
-        pytest.fail(f"not within {WITHIN} s; the log:\n" + "\n".join(self.log))
+        return wait_until(condition, WITHIN, lambda: "the log:\n" + "\n".join(self.log), pause=0.05)
 
     def end(self, number: int = signal.SIGINT) -> int:
         self.process.send_signal(number)

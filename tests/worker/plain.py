@@ -10,6 +10,7 @@ from typing import Any
 from rq import Queue, Retry, get_current_job
 from rq.job import Job
 from rq.timeouts import JobTimeoutException
+from tests.patience import wait_until
 
 from msgqueue import RqWorker
 
@@ -48,8 +49,7 @@ def note_to(notes: Path, text: str) -> None:
 def wait_for(line: str) -> str:
     """Wait until the test has written a line."""
     note("waits")
-    while line not in Path(os.environ["NOTES"]).read_text().splitlines():
-        time.sleep(0.02)
+    wait_until(lambda: line in Path(os.environ["NOTES"]).read_text().splitlines(), 60)
     note("over")
     return line
 

@@ -227,7 +227,7 @@ def test_rqs_views_show_a_running_job_within_a_second(
     job = rq.queue.enqueue(plain.sleep, 60, "began")
     eventually(lambda: rq.noted() == ["began"])
 
-    eventually(lambda: Worker.all(connection=rq.redis)[0].get_state() == "busy", timeout=1)
+    eventually(lambda: Worker.all(connection=rq.redis)[0].get_state() == "busy", within=1)
 
     (execution,) = rq.job(job).get_executions()
     assert execution.worker_name == "w"
