@@ -13,6 +13,7 @@ import pytest
 import redis
 from tests import shop
 from tests.conftest import Eventually
+from tests.patience import wait_until
 from tests.shop import charge, fails, fetch
 
 from msgqueue import (
@@ -33,6 +34,7 @@ from msgqueue.store import waiting
 from msgqueue.testing import InlineWorker
 
 Both = Callable[..., Any]
+Soon = Callable[[Callable[[], Any]], None]
 
 
 @pytest.fixture
@@ -63,11 +65,18 @@ def both(request: pytest.FixtureRequest, queue: TaskQueue) -> Both:
     return call
 
 
-def soon(act: Callable[[], Any], seconds: float = 0.1) -> threading.Timer:
-    """Do something while the test waits."""
-    timer = threading.Timer(seconds, act)
-    timer.start()
-    return timer
+@pytest.fixture
+def soon(queue: TaskQueue) -> Iterator[Soon]:
+    """`soon(act)` does something while the test waits, and is done with it when the test ends."""
+    timers: list[threading.Timer] = []
+
+    def start(act: Callable[[], Any]) -> None:
+        timers.append(threading.Timer(0.1, act))
+        timers[-1].start()
+
+    yield start
+    for timer in timers:
+        timer.join()
 
 
 # -- How it ended
@@ -89,15 +98,14 @@ def test_none_is_a_result(both: Both, worker: InlineWorker) -> None:
 
 
 def test_a_result_that_comes_while_waiting_is_answered_without_delay(
-    both: Both, worker: InlineWorker
+    both: Both, soon: Soon, worker: InlineWorker
 ) -> None:
     job = charge.enqueue(7, cents=5)
-    timer = soon(worker.drain)
+    soon(worker.drain)
     began = time.monotonic()
 
     assert both(job, "result", timeout=5) == "7: 5 (none)"
     assert time.monotonic() - began < waiting.LOOK_AGAIN
-    timer.join()
 
 
 def test_the_result_of_a_job_just_enqueued_is_awaited_without_a_look(
@@ -125,7 +133,7 @@ def test_a_job_that_is_run_again_is_not_answered_by_its_first_result(
 
 
 def test_the_first_success_of_a_job_that_rq_repeats_is_not_its_end(
-    both: Both, queue: TaskQueue, client: redis.Redis
+    both: Both, soon: Soon, queue: TaskQueue, client: redis.Redis
 ) -> None:
     job = queue.job(charge.enqueue(7, cents=5).id)
     results = f"rq:results:{job.id}"
@@ -136,10 +144,9 @@ def test_the_first_success_of_a_job_that_rq_repeats_is_not_its_end(
         client.xadd(results, {"type": 1, "return_value": base64.b64encode(b'"last"')})
         client.hset(f"rq:job:{job.id}", "status", "finished")
 
-    timer = soon(run_twice)
+    soon(run_twice)
 
     assert both(job, "result", timeout=5) == "last"
-    timer.join()
 
 
 def test_a_job_that_does_not_end_in_time_goes_on(both: Both) -> None:
@@ -180,35 +187,34 @@ def test_a_read_job_tells_how_it_failed(both: Both, worker: InlineWorker) -> Non
     assert (error.type, error.message) == ("ValueError", "no such order")
 
 
-def test_a_job_that_is_cancelled_while_somebody_waits_raises(both: Both) -> None:
+def test_a_job_that_is_cancelled_while_somebody_waits_raises(both: Both, soon: Soon) -> None:
     job = charge.enqueue(7, cents=5)
-    timer = soon(job.cancel)
+    soon(job.cancel)
 
     with pytest.raises(JobCancelled, match=f"job {job.id} has no result: it was canceled"):
         both(job, "result", timeout=5)
-    timer.join()
 
 
-def test_a_result_that_is_not_kept_is_told_with_the_cure(both: Both, worker: InlineWorker) -> None:
+def test_a_result_that_is_not_kept_is_told_with_the_cure(
+    both: Both, soon: Soon, worker: InlineWorker
+) -> None:
     job = charge.options(result_ttl=0).enqueue(7, cents=5)
-    timer = soon(worker.drain)
+    soon(worker.drain)
 
     with pytest.raises(ResultExpired, match=r"Keep it longer: \.options\(result_ttl=seconds\)"):
         both(job, "result", timeout=5)
-    timer.join()
 
 
 def test_an_earlier_failure_is_not_the_answer_of_a_job_that_runs_again(
-    both: Both, worker: InlineWorker
+    both: Both, soon: Soon, worker: InlineWorker
 ) -> None:
     job = shop.fails_once.enqueue()
     shop.FAILED.clear()
     worker.drain()
     job.retry()
-    timer = soon(worker.drain)
+    soon(worker.drain)
 
     assert both(job, "result", timeout=5) == "second time"
-    timer.join()
 
 
 def test_a_result_that_is_not_what_the_hint_says_is_damaged(
@@ -294,13 +300,18 @@ def test_outside_of_a_worker_there_is_no_current_job() -> None:
 # -- Many at once
 
 
+async def blocked(client: redis.Redis) -> None:
+    """Wait until somebody waits in Redis."""
+    await asyncio.to_thread(wait_until, lambda: client.info("clients")["blocked_clients"])
+
+
 @pytest.mark.anyio
 async def test_a_thousand_that_wait_share_one_connection(
     queue: TaskQueue, client: redis.Redis, worker: InlineWorker
 ) -> None:
     jobs = [await fetch.enqueue_async("x" * n) for n in range(1_000)]
     waiters = [asyncio.create_task(job.result_async(timeout=30)) for job in jobs]
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(0.2)  # until the reader waits for all of them
     connections = client.info("clients")["connected_clients"]
 
     await worker.drain_async()
@@ -312,15 +323,15 @@ async def test_a_thousand_that_wait_share_one_connection(
 
 @pytest.mark.anyio
 async def test_who_joins_while_others_wait_is_answered_without_delay(
-    queue: TaskQueue, worker: InlineWorker
+    queue: TaskQueue, client: redis.Redis, worker: InlineWorker
 ) -> None:
     never = asyncio.create_task(
         charge.options(delay=600).enqueue(1, cents=1).result_async(timeout=30)
     )
-    await asyncio.sleep(0.1)
+    await blocked(client)
     job = await fetch.enqueue_async("abc")
     joined = asyncio.create_task(job.result_async(timeout=5))
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(0.1)  # until the reader has taken it in
     began = time.monotonic()
 
     await asyncio.to_thread(worker.drain)
@@ -332,7 +343,7 @@ async def test_who_joins_while_others_wait_is_answered_without_delay(
 
 
 def test_an_event_loop_that_ends_leaves_nothing_open(
-    queue: TaskQueue, worker: InlineWorker
+    queue: TaskQueue, soon: Soon, worker: InlineWorker
 ) -> None:
     async def result() -> int:
         job = await fetch.enqueue_async("abc")
@@ -349,13 +360,13 @@ def test_an_event_loop_that_ends_leaves_nothing_open(
 
 @pytest.mark.anyio
 async def test_after_all_have_given_up_waiting_begins_anew(
-    queue: TaskQueue, worker: InlineWorker
+    queue: TaskQueue, client: redis.Redis, worker: InlineWorker
 ) -> None:
     job = await fetch.enqueue_async("abc")
     with pytest.raises(TimeoutError):
         await job.result_async(timeout=0.1)
     again = asyncio.create_task(job.result_async(timeout=5))
-    await asyncio.sleep(0.05)
+    await blocked(client)
 
     await asyncio.to_thread(worker.drain)
 
@@ -365,11 +376,11 @@ async def test_after_all_have_given_up_waiting_begins_anew(
 
 @pytest.mark.anyio
 async def test_waiting_twice_for_one_job_answers_both(
-    queue: TaskQueue, worker: InlineWorker
+    queue: TaskQueue, client: redis.Redis, worker: InlineWorker
 ) -> None:
     job = await fetch.enqueue_async("abc")
     waiters = [asyncio.create_task(job.result_async(timeout=5)) for _ in range(2)]
-    await asyncio.sleep(0.05)
+    await blocked(client)
 
     await asyncio.to_thread(worker.drain)
 
@@ -383,7 +394,7 @@ async def test_waiting_survives_the_loss_of_its_connection(
 ) -> None:
     job = await fetch.enqueue_async("abc")
     waiter = asyncio.create_task(job.result_async(timeout=5))
-    await asyncio.sleep(0.1)
+    await blocked(client)
     assert client.client_kill_filter(skipme=True) > 0
 
     await asyncio.to_thread(worker.drain)
@@ -393,10 +404,10 @@ async def test_waiting_survives_the_loss_of_its_connection(
 
 
 @pytest.mark.anyio
-async def test_closing_ends_the_waiting(queue: TaskQueue) -> None:
+async def test_closing_ends_the_waiting(queue: TaskQueue, client: redis.Redis) -> None:
     job = await fetch.enqueue_async("abc")
     waiter = asyncio.create_task(job.result_async())
-    await asyncio.sleep(0.05)
+    await blocked(client)
 
     await queue.aclose()
 
