@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import redis
 from rq import Worker
 from tests.conftest import ServerAt
 from tests.worker import app
@@ -38,6 +39,14 @@ def lone_crew(server_of_its_own: EmbeddedServer, tmp_path: Path) -> Iterator[Cre
     source.close()
 
 
+def make_safe(client: redis.Redis) -> None:
+    """Wait until the append-only file has all that was written until here."""
+    with client.pipeline(transaction=False) as pipeline:  # WAITAOF asks for its own connection
+        pipeline.set("barrier", "", px=1)
+        pipeline.waitaof(1, 0, 10_000)
+        assert pipeline.execute()[1] == [1, 0]
+
+
 def kill(server: EmbeddedServer) -> None:
     """End a server as a crash does."""
     assert server.pid is not None
@@ -50,11 +59,11 @@ def test_jobs_that_end_while_redis_is_away_are_reported_when_it_is_back(
     supervisor = lone_crew.start(processes=2)
     jobs = [lone_crew.enqueue("sleep", 1.5, f"{number}") for number in range(2)]
     eventually(lambda: len(lone_crew.noted()) == 2)
-    time.sleep(1.1)  # until the append-only file has it
+    make_safe(lone_crew.redis)
     children = supervisor.children()
 
     kill(server_of_its_own)
-    time.sleep(2)
+    time.sleep(2)  # both jobs end meanwhile
     server_of_its_own.ensure()
 
     for job in jobs:
@@ -134,7 +143,7 @@ class Faulty:
 
     def crash(self) -> None:
         """Kill the server; it has its fault from here on."""
-        time.sleep(1.1)  # until the append-only file has it all
+        make_safe(self.crew.redis)
         self.broken.touch()
         os.kill(Home(self.home).server_pid() or 0, signal.SIGKILL)
 
@@ -168,7 +177,7 @@ def test_an_embedded_server_that_cannot_start_is_tried_again_with_pauses(
         eventually(lambda: faulty.crew.noted() == ["began"])
 
         faulty.crash()
-        time.sleep(5)
+        time.sleep(5)  # how often it is tried in that time is the question
         starts = len(faulty.starts.read_text().splitlines())
         faulty.broken.unlink()
 
