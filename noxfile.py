@@ -22,6 +22,14 @@ def _install(session: nox.Session, *requirements: str) -> None:
     session.run("pip", "install", "--quiet", *requirements, silent=True)
 
 
+def _run_anew(session: nox.Session, profile: str, *options: str) -> None:
+    """Run the tests of a profile of Hypothesis, which bear its name, with a seed not used yet."""
+    _install(session, *TEST)
+    seed = f"--hypothesis-seed={random.randrange(1 << 32)}"  # noqa: S311 - a choice, no secret
+    how = (f"--hypothesis-profile={profile}", seed, *options)
+    session.run("python", "-m", "pytest", f"tests/{profile}", *how, *session.posargs)
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Style, format and the direction of imports."""
@@ -75,12 +83,7 @@ def soak(session: nox.Session) -> None:
 @nox.session
 def fuzz(session: nox.Session) -> None:
     """Whatever comes from outside, damaged in ways not tried before; the seed repeats it."""
-    _install(session, *TEST)
-    seed = f"--hypothesis-seed={random.randrange(1 << 32)}"  # noqa: S311 - a choice, no secret
-    session.run(
-        *("python", "-m", "pytest", "tests/fuzz", "--hypothesis-profile=fuzz", seed),
-        *("--override-ini=faulthandler_timeout=0", *session.posargs),
-    )
+    _run_anew(session, "fuzz", "--override-ini=faulthandler_timeout=0")
 
 
 @nox.session
@@ -93,10 +96,7 @@ def simulate(session: nox.Session) -> None:
 @nox.session
 def model(session: nox.Session) -> None:
     """Thousands of sequences of steps never tried before, against the model; the seed repeats."""
-    _install(session, *TEST)
-    seed = f"--hypothesis-seed={random.randrange(1 << 32)}"  # noqa: S311 - a choice, no secret
-    profile = "--hypothesis-profile=model"
-    session.run("python", "-m", "pytest", "tests/model", profile, seed, *session.posargs)
+    _run_anew(session, "model")
 
 
 @nox.session
