@@ -18,8 +18,8 @@ from msgqueue.jobs import Enqueued, JobOptions, JobSpec, JobStatus
 from msgqueue.paths import dotted_path
 from msgqueue.runner import Runner
 from msgqueue.store import operations, steps
+from msgqueue.store.messages import Stored
 from msgqueue.store.operations import Ahead, Operation
-from msgqueue.store.steps import Stored
 from msgqueue.tasks import Task, make_task
 
 AnyTask = Task[..., Any]

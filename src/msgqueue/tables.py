@@ -12,18 +12,10 @@ from rich.table import Table
 
 from msgqueue.jobs import JobInfo, JobStatus, Page, StoredResult
 from msgqueue.store.damage import Damages, Remains
-from msgqueue.store.steps import WorkerInfo
+from msgqueue.store.messages import WorkerInfo
+from msgqueue.store.steps import COUNTED
 
 NEVER_CUT = 10_000  # characters a line, where the output goes into a file or a pipe
-SHOWN_STATUSES = (
-    JobStatus.QUEUED,
-    JobStatus.STARTED,
-    JobStatus.SCHEDULED,
-    JobStatus.DEFERRED,
-    JobStatus.FINISHED,
-    JobStatus.FAILED,
-    JobStatus.CANCELED,
-)
 
 
 def show_json(value: Any) -> None:
@@ -72,8 +64,8 @@ def show_queues(counts: Mapping[str, Mapping[JobStatus, int]]) -> None:
     if not counts:
         typer.echo("no queues")
         return
-    rows = [(name, *(at[status] for status in SHOWN_STATUSES)) for name, at in counts.items()]
-    _table(("queue", *(status.value for status in SHOWN_STATUSES)), rows)
+    rows = [(name, *(at[status] for status in COUNTED)) for name, at in counts.items()]
+    _table(("queue", *(status.value for status in COUNTED)), rows)
 
 
 def show_workers(workers: Sequence[WorkerInfo]) -> None:

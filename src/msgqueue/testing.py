@@ -32,7 +32,7 @@ from msgqueue.jobs import Claimed, Outcome
 from msgqueue.queue import TaskQueue
 from msgqueue.store import steps
 from msgqueue.store.codec import unix_text
-from msgqueue.store.steps import Lane
+from msgqueue.store.messages import Lane
 from msgqueue.worker.endings import Ending
 from msgqueue.worker.execution import Call, Execution
 from msgqueue.worker.identity import Identity

@@ -17,7 +17,7 @@ from tests.store.conftest import Child, now_text
 from msgqueue import TaskQueue
 from msgqueue.embedded import EmbeddedServer
 from msgqueue.jobs import Claimed, Outcome
-from msgqueue.store import steps
+from msgqueue.store.messages import Ended
 from msgqueue.worker.execution import Call, Execution
 from msgqueue.worker.exits import Death, Exit
 from msgqueue.worker.limits import TimeLimit
@@ -109,7 +109,7 @@ def test_a_damaged_job_of_rq_ends_alone(
         outcome = run(queue, limit, job, path)
         child.work(outcome, claim=0)
         path.after_report()
-        died = steps.Ended(*job[:3], "death", "WorkerDied", 1.0, 2.0)
+        died = Ended(*job[:3], "death", "WorkerDied", 1.0, 2.0)
         path.after_deaths([Death(died, 1, Exit(-9, None))])
 
     assert client.zcard("rq:wip:default") == 0

@@ -7,7 +7,8 @@ from tests.model.world import QUEUES, World
 
 from msgqueue.jobs import Claimed, Kind, Outcome
 from msgqueue.store import steps
-from msgqueue.store.steps import Beaten, Ended, Lane, Step, Worked, Worker
+from msgqueue.store.messages import Beat, Beaten, Ended, Entry, Lane, Worked, Worker
+from msgqueue.store.steps import Step
 from msgqueue.worker.exchange import BEGIN_WITHIN
 
 #: What becomes of a call: its answer is read, or lost, or it is still under way.
@@ -115,7 +116,7 @@ class Hand:
         entries = [entry for _, entry in held] + rest
         long = frozenset([_entry(self.running).member]) if self.running else frozenset()
         seq = self._seq - (self.asked is not None)
-        beat = steps.Beat(self.lane, self._worker, seq, entries, long)
+        beat = Beat(self.lane, self._worker, seq, entries, long)
         [beaten] = self._call(steps.beat([beat], self._world.time.text))
         if self.dead:
             return
@@ -154,5 +155,5 @@ class Hand:
         self.settled = True
 
 
-def _entry(job: Claimed | Outcome) -> steps.Entry:
-    return steps.Entry(job.queue, job.id, job.execution)
+def _entry(job: Claimed | Outcome) -> Entry:
+    return Entry(job.queue, job.id, job.execution)

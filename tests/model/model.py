@@ -16,7 +16,7 @@ from msgqueue.settings import (
     DEFAULT_FAILURE_TTL,
     DEFAULT_RESULT_TTL,
 )
-from msgqueue.store.steps import Arg, Entry
+from msgqueue.store.messages import Arg, Entry
 
 OLD: Final = 8_000  # milliseconds without a refresh after which an execution is taken over
 HOLD: Final = 4_000

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from msgqueue.jobs import Enqueued
-from msgqueue.store.steps import (
+from msgqueue.store.messages import (
     Arg,
     Beaten,
     Cancelled,

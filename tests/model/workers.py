@@ -14,6 +14,7 @@ from msgqueue.errors import RedisUnavailable
 from msgqueue.jobs import Claimed, Outcome
 from msgqueue.queue import TaskQueue
 from msgqueue.store import steps
+from msgqueue.store.messages import Entry, Worked
 from msgqueue.store.signals import Wakeup
 from msgqueue.worker import heart, watch
 from msgqueue.worker.calls import Calls
@@ -175,12 +176,12 @@ class Child(Actor):
             return len(held)
         raise AssertionError("a talk is one step")
 
-    def _ask(self, step: steps.Step[steps.Worked]) -> Life[steps.Worked]:
+    def _ask(self, step: steps.Step[Worked]) -> Life[Worked]:
         self._link.send(step)
         yield Wish(lambda: self._link.ready, self.clock() + PATIENCE)
         if not self._link.ready:
             self._link.close()
-        worked: steps.Worked = self._link.receive(step)
+        worked: Worked = self._link.receive(step)
         return worked
 
     def _step(self, held: Held) -> Life[None]:
@@ -401,7 +402,7 @@ class Supervisor(Actor):
         if self._someone_died():
             self._look_at = 0.0
 
-    def _stop(self, entry: steps.Entry | None) -> None:
+    def _stop(self, entry: Entry | None) -> None:
         if entry is not None:
             self.fleet.stop(entry.member)
 

@@ -13,13 +13,12 @@ from msgqueue import TaskQueue
 from msgqueue.jobs import Claimed, Outcome
 from msgqueue.server import ApiKeys, create_app
 from msgqueue.store import steps
+from msgqueue.store.messages import Lane, Worker
 
 KEY = "a-key-of-the-tests"
 HEADERS = {"X-API-Key": KEY}
-LANE = steps.Lane("0123456789ab", "test.1.0123456789ab")
-WORKER = steps.Worker(
-    ("default",), 1, "test", "127.0.0.1", "3", "3.11", "2026-11-24T00:00:00.000000Z"
-)
+LANE = Lane("0123456789ab", "test.1.0123456789ab")
+WORKER = Worker(("default",), 1, "test", "127.0.0.1", "3", "3.11", "2026-11-24T00:00:00.000000Z")
 NOW = "2026-11-24T00:00:00.000000Z"
 
 

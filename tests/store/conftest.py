@@ -13,8 +13,8 @@ from msgqueue.connection import Source
 from msgqueue.jobs import Claimed, JobSpec, Outcome
 from msgqueue.store import steps
 from msgqueue.store.codec import time_text
+from msgqueue.store.messages import Beat, Beaten, Ended, Entry, Lane, Settled, Worked, Worker
 from msgqueue.store.run import Store
-from msgqueue.store.steps import Lane, Worker
 
 Spec = Callable[..., JobSpec]
 
@@ -60,7 +60,7 @@ class Child:
         self.worker = Worker(queues, 4242, "here", "127.0.0.1", "0", "3", now_text())
         store.run(steps.register(self.lane, self.worker, now_text()))
 
-    def work(self, *outcomes: Outcome, claim: int = 1, again: bool = False) -> steps.Worked:
+    def work(self, *outcomes: Outcome, claim: int = 1, again: bool = False) -> Worked:
         self.seq += not again
         return self.store.run(
             steps.work(self.lane, self.seq, outcomes, self.queues, claim, now_text())
@@ -69,17 +69,17 @@ class Child:
     def claim(self, count: int = 1) -> tuple[Claimed, ...]:
         return self.work(claim=count).claimed
 
-    def beat(self, *entries: steps.Entry, **more: Any) -> steps.Beaten:
-        beat = steps.Beat(self.lane, self.worker, self.seq, entries, **more)
+    def beat(self, *entries: Entry, **more: Any) -> Beaten:
+        beat = Beat(self.lane, self.worker, self.seq, entries, **more)
         return self.store.run(steps.beat([beat], now_text()))[0]
 
     def settle(
         self,
         *,
         outcomes: tuple[Outcome, ...] = (),
-        ended: tuple[steps.Ended, ...] = (),
-        held: tuple[steps.Entry, ...] = (),
-    ) -> steps.Settled:
+        ended: tuple[Ended, ...] = (),
+        held: tuple[Entry, ...] = (),
+    ) -> Settled:
         return self.store.run(steps.settle(self.lane, outcomes, ended, held, now_text()))
 
 
@@ -102,13 +102,13 @@ def error(job: Claimed, text: str = "ValueError: no") -> Outcome:
     return Outcome(job.queue, job.id, job.execution, "error", text.encode(), now, now)
 
 
-def died(job: Claimed, cause: Any = "death") -> steps.Ended:
+def died(job: Claimed, cause: Any = "death") -> Ended:
     now = time.time()
-    return steps.Ended(job.queue, job.id, job.execution, cause, "WorkerDied: signal 9", now, now)
+    return Ended(job.queue, job.id, job.execution, cause, "WorkerDied: signal 9", now, now)
 
 
-def entry(job: Claimed) -> steps.Entry:
-    return steps.Entry(job.queue, job.id, job.execution)
+def entry(job: Claimed) -> Entry:
+    return Entry(job.queue, job.id, job.execution)
 
 
 def status(client: Any, job_id: str) -> bytes | None:

@@ -9,6 +9,7 @@ from tests.store.conftest import Child, Spec, entry, now_text, ok, places
 
 from msgqueue.errors import RedisRefused
 from msgqueue.store import damage, steps
+from msgqueue.store.messages import Entry
 from msgqueue.store.run import Store
 
 
@@ -261,4 +262,4 @@ def test_a_place_of_another_type_keeps_no_other_queue_from_its_workers(
     assert store.run(steps.promote(("broken", "default"), "me", now_text()))["default"].moved == 1
     again = new_child("broken", "default")
     assert [one.id for one in (*again.claim(2), *again.claim(2))] == ["a", "b"]
-    assert again.settle(held=(steps.Entry("default", "b", "x"),)).requeued == 1
+    assert again.settle(held=(Entry("default", "b", "x"),)).requeued == 1

@@ -12,8 +12,8 @@ from tests.store.test_upkeep import grow_old, lead_for, sweep
 
 from msgqueue.store import steps
 from msgqueue.store.damage import damaged
+from msgqueue.store.messages import Leftovers, Swept
 from msgqueue.store.run import Store
-from msgqueue.store.steps import Leftovers
 
 EXECUTION = "0123456789abcdef0123456789abcdef"
 INTERMEDIATE = "rq:queue:default:intermediate"
@@ -206,5 +206,5 @@ def test_a_hundred_runs_of_plain_workers_hide_none_of_ours_from_the_sweep(
     client.zadd("rq:wip:default", {f"rqs-{n}:{EXECUTION}": soon for n in range(250)})
     lead_for(client, store, 5)
 
-    assert sweep(store) == steps.Swept("", requeued=1, failed=0, gone=0, rest=8.0)
+    assert sweep(store) == Swept("", requeued=1, failed=0, gone=0, rest=8.0)
     assert places(client, "a") == ["queue"]

@@ -12,8 +12,8 @@ from tests.store.conftest import Child, Spec, entry, error, now_text, ok, places
 
 from msgqueue.jobs import JobStatus, Retry
 from msgqueue.store import steps
+from msgqueue.store.messages import Cancelled, Requeued
 from msgqueue.store.run import Store
-from msgqueue.store.steps import Cancelled, Requeued
 
 
 def cancel(store: Store, job_id: str) -> Cancelled:

@@ -19,6 +19,7 @@ from tests.store.conftest import (
 
 from msgqueue.jobs import Outcome, Retry
 from msgqueue.store import steps
+from msgqueue.store.messages import Settled
 from msgqueue.store.run import Store
 
 NewChild = Callable[..., Child]
@@ -60,7 +61,7 @@ def test_a_dead_child_loses_only_the_run_it_was_at(
     store.run(steps.enqueue([spec(name) for name in "abcd"]))
     done, ran, held, _ = child.claim(4)  # the last it never read: mq_reply names it
     settled = child.settle(outcomes=(ok(done),), ended=(died(ran),), held=(entry(held),))
-    assert settled == steps.Settled(requeued=3, failed=0, refused=())
+    assert settled == Settled(requeued=3, failed=0, refused=())
     assert places(client, "a") == ["finished"]
     assert waiting(client) == ["b", "c", "d"]
     assert client.hget("rq:job:b", "mq_deaths") == b"1"

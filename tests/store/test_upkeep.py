@@ -11,6 +11,7 @@ from tests.store.conftest import Child, Spec, entry, now_text, ok, places, statu
 
 from msgqueue.jobs import Claimed
 from msgqueue.store import steps
+from msgqueue.store.messages import Beaten, Swept
 from msgqueue.store.run import Store
 
 NewChild = Callable[..., Child]
@@ -27,7 +28,7 @@ def grow_old(client: redis.Redis, job: Claimed, seconds: float) -> None:
     client.zadd(f"rq:wip:{job.queue}", {member: time.time() + 900 - seconds})
 
 
-def sweep(store: Store, token: str = "me") -> steps.Swept:
+def sweep(store: Store, token: str = "me") -> Swept:
     return store.run(steps.sweep(token, now_text()))
 
 
@@ -38,7 +39,7 @@ def test_an_execution_that_nobody_refreshed_runs_again(
     [job] = child.claim()
     lead_for(client, store, 5)
     grow_old(client, job, 9)
-    assert sweep(store) == steps.Swept("", requeued=1, failed=0, gone=0, rest=8.0)
+    assert sweep(store) == Swept("", requeued=1, failed=0, gone=0, rest=8.0)
     assert places(client, "a") == ["queue"]
     assert child.work(ok(job), claim=0).refused == (f"a:{job.execution}",)
 
@@ -85,7 +86,7 @@ def test_an_execution_of_plain_rq_is_not_swept(store: Store, client: redis.Redis
     client.sadd("rq:queues", "rq:queue:default")
     client.zadd("rq:wip:default", {"x:0123456789abcdef0123456789abcdef": 1.0})
     lead_for(client, store, 5)
-    assert sweep(store) == steps.Swept("", 0, 0, 0, rest=8.0)
+    assert sweep(store) == Swept("", 0, 0, 0, rest=8.0)
     assert client.zcard("rq:wip:default") == 1
 
 
@@ -110,7 +111,7 @@ def test_a_beat_renews_the_lease_and_the_worker(
     store.run(steps.enqueue([spec("a")]))
     [job] = child.claim()
     grow_old(client, job, 9)
-    assert child.beat(entry(job), current="a") == steps.Beaten(False, frozenset(), frozenset())
+    assert child.beat(entry(job), current="a") == Beaten(False, frozenset(), frozenset())
     score = client.zscore("rq:wip:default", f"a:{job.execution}")
     assert score is not None
     assert score > time.time() + 890

@@ -15,7 +15,8 @@ from pydantic_core import from_json
 from msgqueue.errors import InvalidOption, MsgqueueError
 from msgqueue.jobs import JobInfo, JobSpec, JobStatus, Page
 from msgqueue.store import steps
-from msgqueue.store.steps import Row, Rows, Step
+from msgqueue.store.messages import Row, Rows
+from msgqueue.store.steps import Step
 
 R = TypeVar("R")
 T = TypeVar("T")

@@ -20,8 +20,8 @@ from msgqueue.observe.faults import fault_point
 from msgqueue.observe.logs import event
 from msgqueue.queue import TaskQueue
 from msgqueue.settings import SECRET_NAMES
+from msgqueue.store.messages import Lane
 from msgqueue.store.run import Link
-from msgqueue.store.steps import Lane
 from msgqueue.worker import memory
 from msgqueue.worker.async_lane import AsyncLane
 from msgqueue.worker.doorbell import Doorbell

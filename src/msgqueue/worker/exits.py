@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from resource import struct_rusage
 from typing import NamedTuple
 
-from msgqueue.store.steps import Ended
+from msgqueue.store.messages import Ended
 
 
 @dataclass(frozen=True, slots=True)

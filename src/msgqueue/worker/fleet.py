@@ -12,8 +12,8 @@ from msgqueue.observe.logs import event
 from msgqueue.queue import TaskQueue
 from msgqueue.store import steps
 from msgqueue.store.codec import unix_text
+from msgqueue.store.messages import Entry, Settled
 from msgqueue.store.signals import Wakeup
-from msgqueue.store.steps import Entry, Settled
 from msgqueue.worker.calls import Calls
 from msgqueue.worker.exits import Death
 from msgqueue.worker.identity import Identity

@@ -8,6 +8,7 @@ from typing import Final
 from msgqueue.observe.logs import event
 from msgqueue.store import keys, steps
 from msgqueue.store.codec import unix_text
+from msgqueue.store.messages import Beat, Beaten
 from msgqueue.worker.calls import Calls
 from msgqueue.worker.exchange import BEGIN_WITHIN
 from msgqueue.worker.journal import ASYNC, Record, State
@@ -54,10 +55,10 @@ class Heart:
             self._under_way = True
             self._calls.ask(self._make, self._heard)
 
-    def _make(self) -> steps.Step[tuple[steps.Beaten, ...]]:
+    def _make(self) -> steps.Step[tuple[Beaten, ...]]:
         self._named.clear()
         self._sent_at = clock()
-        beats: list[steps.Beat] = []
+        beats: list[Beat] = []
         for child in self._children():
             beat, records = child.beat()
             beats.append(beat)
@@ -65,7 +66,7 @@ class Heart:
         self._shown = frozenset().union(*(beat.running for beat in beats))
         return steps.beat(beats, unix_text(time.time()))
 
-    def _heard(self, answers: tuple[steps.Beaten, ...]) -> None:
+    def _heard(self, answers: tuple[Beaten, ...]) -> None:
         self._under_way = False
         for (child, records), beaten in zip(self._named, answers, strict=True):
             if beaten.replaced:

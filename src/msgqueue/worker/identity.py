@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 
 from msgqueue.store.codec import time_text
-from msgqueue.store.steps import Worker
+from msgqueue.store.messages import Worker
 from msgqueue.worker.terms import Terms
 
 

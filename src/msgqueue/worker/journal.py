@@ -16,7 +16,7 @@ from struct import Struct
 from typing import Final, NamedTuple, get_args
 
 from msgqueue.jobs import Claimed, Kind, Outcome
-from msgqueue.store.steps import Entry
+from msgqueue.store.messages import Entry
 from msgqueue.worker.shared import Context, SharedMemory, clock
 
 SLOTS: Final = 256

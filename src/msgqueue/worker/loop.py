@@ -15,6 +15,7 @@ from msgqueue.observe.logs import event
 from msgqueue.queue import TaskQueue
 from msgqueue.store import steps
 from msgqueue.store.codec import unix_text
+from msgqueue.store.messages import Entry
 from msgqueue.store.signals import Signal, Wakeup
 from msgqueue.worker import crowd, heart, scaler, watch
 from msgqueue.worker.calls import Calls
@@ -323,7 +324,7 @@ class Loop:
                 self._drain("rq's shutdown command received")
                 self._tell_shutdown()
 
-    def _stop(self, entry: steps.Entry | None) -> None:
+    def _stop(self, entry: Entry | None) -> None:
         if entry is not None:
             self._fleet.stop(entry.member)
 

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 
 from msgqueue.jobs import Outcome
 from msgqueue.queue import TaskQueue
-from msgqueue.store.steps import Beat, Ended, Entry, Lane, Worker
+from msgqueue.store.messages import Beat, Ended, Entry, Lane, Worker
 from msgqueue.worker import child, doorbell
 from msgqueue.worker.exits import Death, Exit, exit_of
 from msgqueue.worker.hygiene import UNCLEAN

@@ -18,6 +18,7 @@ from msgqueue.observe.logs import make_heard
 from msgqueue.queue import TaskQueue
 from msgqueue.store import keys, steps
 from msgqueue.store.codec import text, unix_text
+from msgqueue.store.messages import Promoted
 from msgqueue.worker import memory
 from msgqueue.worker.identity import Identity
 from msgqueue.worker.loop import Loop, Plan
@@ -165,7 +166,7 @@ class RqWorker(PerformingWorker):
 
     def _promote(self, queue: TaskQueue) -> None:
         """Queue what is due: a burst would not wait for it."""
-        found: dict[str, steps.Promoted] = {}
+        found: dict[str, Promoted] = {}
         while not found or any(one.moved for one in found.values()):
             step = steps.promote(self.queue_names(), self.name, unix_text(time.time()))
             found = queue.store.run(step)

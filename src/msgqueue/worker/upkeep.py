@@ -15,7 +15,7 @@ from msgqueue.observe.logs import event
 from msgqueue.store import steps
 from msgqueue.store.codec import unix_text
 from msgqueue.store.damage import Damages, damaged
-from msgqueue.store.steps import Leftovers, Promoted, Swept
+from msgqueue.store.messages import Leftovers, Promoted, Swept
 from msgqueue.worker.calls import Calls
 from msgqueue.worker.shared import clock
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from msgqueue.store.steps import Entry
+from msgqueue.store.messages import Entry
 from msgqueue.worker.exchange import BEGIN_WITHIN
 from msgqueue.worker.journal import ASYNC, NO_SLOT, Account, Record, State
 from msgqueue.worker.limits import timeout_text
