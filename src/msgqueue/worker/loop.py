@@ -31,11 +31,10 @@ from msgqueue.worker.scaling import Bounds
 from msgqueue.worker.shared import Context, clock
 from msgqueue.worker.terms import Terms
 from msgqueue.worker.upkeep import Upkeep
+from msgqueue.worker.waking import Waking
 
 LOOK_EVERY: Final = 1.0  # seconds between two looks at the queues, whatever was heard
 POLL_EVERY: Final = 0.02  # seconds, where the server tells of no changes
-ENGAGED: Final = 0.01  # seconds after which another child takes over the lookout of a busy one
-AGAIN: Final = 0.001  # seconds that woken children get to claim before more are woken
 NEVER: Final = float("inf")
 GIVE_UP: Final = 5.0  # seconds after the grace time to settle in while Redis is away
 
@@ -94,19 +93,15 @@ class Loop:
         self._idle_since, self._done_seen = clock(), 0
         self._scaler = Scaler(plan.bounds, plan.terms.queues, self._fleet, self._calls)
         self._crowd = Crowd(self._upkeep_calls)
+        self._waking = Waking(self._fleet, self._wakeup, self._crowd, self._look_soon)
         self._extras = Extras(context, plan.extras, self._forget)
         self._at: dict[Callable[[], None], float] = {
             self._beat: 0.0,
             self._look: 0.0,
             self._look_at_queues: 0.0,
-            self._post_lookout: 0.0,
             self._look_around: 0.0,
-            self._wake_late: NEVER,
-            self._look_again: NEVER,
             self._scale: 0.0 if self._scaler.scales else NEVER,
         }
-        self._waking = 1
-        self._empty_handed = 0
         self._draining_at: float | None = None
         self._code = 0
         self.forced = False
@@ -141,6 +136,7 @@ class Loop:
         for duty, at in list(self._at.items()):
             if now >= at:
                 duty()
+        self._waking.go()
         for calls in (self._calls, self._upkeep_calls):
             calls.go()
         self._upkeep.go()
@@ -161,6 +157,9 @@ class Loop:
         if self._draining_at is not None and clock() > self._draining_at + self._plan.grace:
             self._fleet.end()
 
+    def _look_soon(self) -> None:
+        self._at[self._look] = min(self._at[self._look], clock() + watch.EVERY)
+
     def _mind_ends(self) -> None:
         """Drain once it has run as many jobs, or was idle for as long, as it is to."""
         if self._fleet.done != self._done_seen or not self._fleet.at_rest:
@@ -171,11 +170,6 @@ class Loop:
         elif clock() - self._idle_since >= self._plan.idle:
             self._drain(f"idle for {self._plan.idle:g} s")
 
-    def _post_lookout(self) -> None:
-        self._at[self._post_lookout] = clock() + LOOK_EVERY
-        if self._wakeup.tracking:
-            self._fleet.post_lookout()
-
     def _look_at_queues(self) -> None:
         pause = LOOK_EVERY if self._wakeup.tracking else POLL_EVERY
         self._at[self._look_at_queues] = clock() + pause
@@ -184,22 +178,9 @@ class Loop:
         if self._plan.burst and self._fleet.at_rest:
             self._calls.ask(lambda: steps.waiting(self._plan.terms.queues), self._end_burst)
 
-    def _look_again(self) -> None:
-        """Look whether there is work for others, unless a child has taken that over."""
-        self._at[self._look_again] = NEVER
-        if not self._fleet.watched:
-            self._wakeup.arm()
-
-    def _look_soon(self) -> None:
-        self._at[self._look_again] = clock() + AGAIN
-
     def _look_around(self) -> None:
         self._at[self._look_around] = clock() + crowd.EVERY
         self._crowd.look()
-
-    def _wake_late(self) -> None:
-        self._at[self._wake_late] = NEVER
-        self._wake(Signal("changed"))
 
     def _scale(self) -> None:
         self._at[self._scale] = clock() + scaler.EVERY
@@ -233,6 +214,7 @@ class Loop:
             self._calls.wants_at,
             self._upkeep_calls.wants_at,
             self._upkeep.wants_at,
+            self._waking.wants_at,
         )
         pause = max(0.0, at - clock())
         for fd, _ in poll.poll(pause * 1000 + (0.5 if pause else 0)):
@@ -265,50 +247,19 @@ class Loop:
     def _hear_child(self, child: ChildProcess) -> None:
         got = self._fleet.hear(child)
         if not child.idle and not child.half_idle:
-            self._roused(child)
+            self._waking.roused(child)
             return
-        if child.on_lookout and child.idle:  # no other need be posted
-            self._at[self._post_lookout] = clock() + LOOK_EVERY
-        self._empty_handed = 0 if got else self._empty_handed + 1
-        self._waking = 1
-        # Where children find nothing in queues that are not empty, they are paused, or suspended:
-        # only a change or the next look wakes them then.
-        if not self._fleet.watched and self._empty_handed < 2 * len(self._fleet.children) + 3:
-            self._wakeup.arm()
+        self._waking.came_back(child, got)
         if self._plan.burst:
             self._at[self._look_at_queues] = 0.0
         self._mind_ends()
 
     def _hear_redis(self) -> None:
         for heard in self._wakeup.read():
-            pause = self._crowd.pause() if heard.kind == "changed" else 0.0
-            if pause:
-                self._at[self._wake_late] = clock() + pause
-            elif heard.kind in ("work", "changed"):
-                self._wake(heard)
+            if heard.kind in ("work", "changed"):
+                self._waking.hear(heard)
             else:
                 self._obey(heard)
-
-    def _roused(self, child: ChildProcess) -> None:
-        """The child on lookout has heard of work: watch it, and soon have another on lookout."""
-        self._at[self._look] = min(self._at[self._look], clock() + watch.EVERY)
-        if self._fleet.idle:
-            self._at[self._post_lookout] = clock() + ENGAGED
-            if child.plenty:
-                self._look_soon()
-
-    def _wake(self, heard: Signal) -> None:
-        if heard.kind == "changed":
-            self._empty_handed = 0
-            if self._fleet.posted or self._at[self._look_again] < NEVER:
-                self._look_soon()  # whoever is on lookout heard it, too
-                return
-        woken = self._fleet.wake(self._waking)
-        if woken:
-            self._waking *= 2
-            self._at[self._look] = min(self._at[self._look], clock() + watch.EVERY)
-            if self._fleet.idle:  # there may be work for more
-                self._look_soon()
 
     def _obey(self, heard: Signal) -> None:
         child = self._fleet.named(heard.worker)
