@@ -97,7 +97,7 @@ class Model:
         self.queues: dict[str, list[str]] = {}
         self.leases: dict[tuple[str, str], int] = {}  # (queue, member): last refresh
         self.lanes: dict[str, Lane] = {}
-        self.done: dict[str, tuple[list[str], int]] = {}  # id: created of each job, until
+        self.done: dict[str, tuple[list[str], int]] = {}  # id: what was done to it, until
         self.leader: tuple[str, int, int] | None = None  # token, since, until
         self.asked = 0  # when anybody last asked to lead
         self.promoters: dict[str, tuple[str, int]] = {}  # queue: who, until
@@ -179,12 +179,12 @@ class Model:
             return new.id, True, job.status
         if job is not None and not job.final:
             return new.id, False, job.status
-        if new.created in self.done.get(new.id, ([], 0))[0]:
+        if self._is_done(new.id, new.created):
             return new.id, True, "finished"
         if job is not None and new.unique:
             return new.id, False, job.status
         if job is not None:
-            self._trace(new.id, job)
+            self._trace(new.id, job.created)
             self.forgotten.pop(new.id, None)
             self.leases.pop((job.queue, f"{new.id}:{job.execution}"), None)
         fields = new.fields
@@ -216,6 +216,9 @@ class Model:
             return job.status, False
         if job.cancelled == text and not (job.stop and job.stop == job.execution):
             return "canceled", False
+        if job.cancelled != text and self._is_done(name, f"cancel {text}"):
+            return "canceled", False
+        self._trace(name, f"cancel {text}")
         if held:
             job.stop, job.cancelled = job.execution, text
         if held or job.place == "rq":
@@ -231,7 +234,7 @@ class Model:
         job = self.jobs.get(name)
         if job is None or job.unreadable == "data":
             return None, False
-        if job.requeued == text:
+        if job.requeued == text or self._is_done(name, f"requeue {text}"):
             return "queued", True
         held = self._owns(Entry(job.queue, name, job.execution))
         if held or not job.final:
@@ -239,6 +242,7 @@ class Model:
         job.runs_before += job.status != "canceled"
         job.status, job.enqueued, job.expires = "queued", text, None
         job.requeued = text
+        self._trace(name, f"requeue {text}")
         job.lives += 1
         job.stop = ""
         job.deaths = 0
@@ -248,14 +252,17 @@ class Model:
 
     def delete(self, args: Reader) -> str:
         """A job goes, unless it runs."""
-        name, _text = args.take(2)
+        name, text = args.take(2)
         job = self.jobs.get(name)
+        if self._is_done(name, f"delete {text}"):
+            return "deleted"
         if job is None:
             return "missing"
         if job.place == "rq" or self._owns(Entry(job.queue, name, job.execution)):
             return "refused"
         self._take_out(name)
-        self._trace(name, job)
+        self._trace(name, job.created)
+        self._trace(name, f"delete {text}")
         del self.jobs[name]
         self._leave_behind(name, job)
         return "deleted"
@@ -387,7 +394,7 @@ class Model:
     def _finish(self, run: Run, job: Job) -> None:
         job.deaths = 0
         if 0 <= job.result_ttl < 60:
-            self._trace(run.id, job)
+            self._trace(run.id, job.created)
         if (
             self._mark(run.id, job.result_ttl) and job.result_ttl == 0
         ):  # its dependents have to see how it ended
@@ -640,10 +647,13 @@ class Model:
     def _owns(self, entry: Entry) -> bool:
         return (entry.queue, entry.member) in self.leases
 
-    def _trace(self, name: str, job: Job) -> None:
-        """A copy of a job's enqueue finds for a minute that it was."""
+    def _trace(self, name: str, what: str) -> None:
+        """A copy of a call finds for a minute that it was carried out."""
         former, _ = self.done.get(name, ([], 0))
-        self.done[name] = [*former, job.created], self.now + MINUTE
+        self.done[name] = [*former, what], self.now + MINUTE
+
+    def _is_done(self, name: str, what: str) -> bool:
+        return what in self.done.get(name, ([], 0))[0]
 
     def _mark(self, parent: str, ttl: int) -> bool:
         """Have the dependents of a job that ends looked at; whether it has any."""

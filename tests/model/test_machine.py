@@ -153,8 +153,10 @@ class Machine(RuleBasedStateMachine):
             self.cancel(number, fate)
         elif what == "requeue":
             self.requeue(number, fate)
+        elif what == "stop":
+            self.stop(number)
         else:
-            {"stop": self.stop, "delete": self.delete}[what](number)
+            self.delete(number, fate)
 
     def cancel(self, number: int, fate: Fate) -> None:
         self.world.advance(0.001)
@@ -170,8 +172,9 @@ class Machine(RuleBasedStateMachine):
         job_id = self.job(number, lambda job: job.final)
         self.call(steps.requeue(job_id, self.world.time.text), fate)
 
-    def delete(self, number: int) -> None:
-        self.world.call("a client", steps.delete(self.job(number), self.world.time.text))
+    def delete(self, number: int, fate: Fate) -> None:
+        self.world.advance(0.001)
+        self.call(steps.delete(self.job(number), self.world.time.text), fate)
 
     # Children
 
@@ -375,6 +378,7 @@ class Machine(RuleBasedStateMachine):
     def nothing_is_left(self) -> None:
         """Of what nobody asked to keep."""
         world = self.world
+        world.advance(0.001)
         for name, job in list(world.model.jobs.items()):
             if not job.final or job.expires is None:
                 world.call("a client", steps.delete(name, world.time.text))

@@ -352,7 +352,7 @@ STORIES: Final = {
     ),
     "N11 a job that vanished is still known": Story(
         an_enqueue_that_comes_late,
-        (Change("enqueue.lua", "redis.call('GET', MQ .. 'done:' .. id) or ''", "''"),),
+        (Change("enqueue.lua", "has_trace(id, '+' .. created_at)", "false"),),
     ),
     "N12 a stop is heeded by release": Story(
         stopped_while_held,

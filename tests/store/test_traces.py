@@ -85,7 +85,50 @@ def test_a_job_that_left_a_trace_already_takes_no_more_of_it(
 
     child.store.run(steps.delete("a", now_text()))
 
-    assert client.strlen("msgqueue:done:a") == 3 * len("2026-01-01T00:00:00.000000Z\n") - 1
+    made = "2026-01-01T00:00:00.000000Z"
+    assert client.strlen("msgqueue:done:a") == len(("+" + made) * 3 + "d" + made)
+
+
+def test_a_late_copy_of_a_delete_leaves_another_job_of_its_id(
+    store: Store, client: redis.Redis, spec: Spec
+) -> None:
+    delete = steps.delete("a", now_text())
+    store.run(steps.enqueue([spec("a")]))
+    store.run(delete)
+    store.run(steps.enqueue([spec("a", created_at=datetime.now(UTC))]))
+
+    assert store.run(delete) == "deleted"
+
+    assert status(client, "a") == b"queued"
+
+
+def test_a_late_copy_of_a_cancel_leaves_another_job_of_its_id(
+    store: Store, client: redis.Redis, spec: Spec
+) -> None:
+    cancel = steps.cancel("a", now_text())
+    store.run(steps.enqueue([spec("a")]))
+    store.run(cancel)
+    store.run(steps.enqueue([spec("a", created_at=datetime.now(UTC))]))
+
+    store.run(cancel)
+
+    assert status(client, "a") == b"queued"
+
+
+def test_a_late_copy_of_a_retry_does_not_run_another_job_of_its_id_again(
+    store: Store, client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    requeue = steps.requeue("a", now_text())
+    store.run(steps.enqueue([spec("a")]))
+    child.work(error(child.claim()[0]), claim=0)
+    store.run(requeue)
+    child.work(error(child.claim()[0]), claim=0)
+    store.run(steps.enqueue([spec("a", created_at=datetime.now(UTC))]))
+    child.work(error(child.claim()[0]), claim=0)
+
+    store.run(requeue)
+
+    assert status(client, "a") == b"failed"
 
 
 def test_what_a_dependent_waited_for_is_not_kept_for_ever(

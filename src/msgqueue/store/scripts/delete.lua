@@ -3,10 +3,12 @@
 -- Dependents that wait for it, and for no other job that is still there, are cancelled: nobody would
 -- ever let them go. Those of a finished one, and those that let a parent fail, follow it all the same.
 -- Answers {'deleted'}, {'refused', status} or {'missing'}.
--- A copy of its enqueue that comes late finds its id for a minute.
+-- A copy of its enqueue that comes late finds its id for a minute. The very same call again (known by
+-- now_text) does nothing to another job of that id.
 -- uses: clock, keeping, places, calling_off
 local id, now_text = ARGV[1], ARGV[2]
 local key = RQ .. 'job:' .. id
+if has_trace(id, 'd' .. now_text) then return {'deleted'} end
 local f = redis.call('HMGET', key, 'status', 'origin', 'mq_exec', 'group_id', 'created_at')
 if not f[2] and redis.call('EXISTS', key) == 0 then return {'missing'} end
 f[2] = f[2] or '' -- saved, and never enqueued
@@ -30,7 +32,8 @@ if dependents.err then dependents = {} end -- of another type: it goes with the 
 take_out(id, f[2])
 for _, registry in ipairs({'failed:', 'canceled:', 'finished:'}) do redis.call('ZREM', RQ .. registry .. f[2], id) end
 if f[4] and f[4] ~= '' then redis.pcall('SREM', RQ .. 'group:' .. f[4], id) end
-if f[5] then leave_trace(id, f[5]) end
+if f[5] then leave_trace(id, '+' .. f[5]) end
+leave_trace(id, 'd' .. now_text)
 for _, dependent in ipairs(dependents) do pcall(leave_behind, dependent, f[1]) end
 if not redis.call('ZSCORE', MQ .. 'handover', id) then redis.call('DEL', waiting) end
 for _, execution in ipairs(redis.pcall('ZRANGE', RQ .. 'executions:' .. id, 0, -1)) do

@@ -30,14 +30,13 @@ local function standing(id, created_at)
   local f = redis.call('HMGET', RQ .. 'job:' .. id, 'status', 'created_at', 'origin', 'mq_exec')
   local known = f[1] or f[2]
   if known and (f[2] == created_at or not FINAL[f[1]]) then return f[1] or 'queued', f[2] == created_at, f end
-  local former = redis.call('GET', MQ .. 'done:' .. id) or ''
-  if string.find(former, created_at, 1, true) then return 'finished', true, f end
+  if has_trace(id, '+' .. created_at) then return 'finished', true, f end
   if known then return f[1], false, f end
 end
 
 local function remove(id, f)
   local queue = f[3] or ''
-  if f[2] then leave_trace(id, f[2]) end
+  if f[2] then leave_trace(id, '+' .. f[2]) end
   redis.call('DEL', RQ .. 'job:' .. id, RQ .. 'results:' .. id)
   redis.call('PERSIST', RQ .. 'job:' .. id .. ':dependents') -- they wait for the new one
   for _, registry in pairs(FINAL) do redis.call('ZREM', RQ .. registry .. queue, id) end

@@ -97,7 +97,7 @@ end
 local function succeed(run, job, value)
   local ttl = result_ttl(job.result_ttl)
   local dependents = mark_dependents(run, ttl)
-  if ttl >= 0 and ttl < FLOOR then leave_trace(run.id, job.created_at) end
+  if ttl >= 0 and ttl < FLOOR then leave_trace(run.id, '+' .. job.created_at) end
   if ttl == 0 and not dependents then return vanish(run) end
   if job.deaths then redis.call('HDEL', run.key, 'mq_deaths') end
   if value then
@@ -119,7 +119,7 @@ end
 local function fail(run, job, kind, status, field, value)
   local ttl = failure_ttl(job.failure_ttl)
   if is_unwanted(run, job) then
-    leave_trace(run.id, job.created_at)
+    leave_trace(run.id, '+' .. job.created_at)
     return vanish(run)
   end
   redis.call('HDEL', run.key, 'mq_deaths')

@@ -5,7 +5,7 @@ local DEFAULT_FAILURE_TTL = 31536000
 local LONGEST = 3153600000 -- a hundred years; Redis refuses what overflows
 local FLOOR = 60 -- seconds for which an id is known at least: a copy of its enqueue may come late
 
-local TRACES = 2800 -- bytes: a hundred created_at of 27, each with the end of its line
+local TRACES = 5600 -- bytes of what is known of an id: two hundred traces
 
 -- Whole seconds that Redis takes; -1 is for ever. text: what the hash says
 local function seconds(text, default)
@@ -44,14 +44,17 @@ local function expire_relations(relations, ttl)
   if ttl >= 0 then redis.call('EXPIRE', relations, math.max(ttl, 3600)) end
 end
 
--- A copy of the enqueue of a job that is soon gone may come late, and finds its id, also where other
--- jobs have borne it since: each adds its created_at to those of the last minute.
-local function leave_trace(id, created_at)
+-- What was done to an id, newest first, is known for a minute: a copy of the call that did it may come
+-- late, and must not do it to another job of that id. trace: '+' and the created_at of a job that is
+-- soon gone; 'c', 'd' or 'q' and the now_text of a call that cancelled, deleted or requeued one.
+local function leave_trace(id, trace)
   local key = MQ .. 'done:' .. id
-  local former = redis.call('SET', key, created_at, 'EX', FLOOR, 'GET')
-  if not former or former == created_at then return end
-  if string.sub(former, 1, #created_at) ~= created_at then
-    former = string.sub(created_at .. '\n' .. former, 1, TRACES)
-  end
+  local former = redis.call('SET', key, trace, 'EX', FLOOR, 'GET')
+  if not former or former == trace then return end
+  if string.sub(former, 1, #trace) ~= trace then former = string.sub(trace .. former, 1, TRACES) end
   redis.call('SET', key, former, 'EX', FLOOR)
+end
+
+local function has_trace(id, trace)
+  return string.find(redis.call('GET', MQ .. 'done:' .. id) or '', trace, 1, true)
 end
