@@ -1,6 +1,5 @@
 """The environment, options and texts of a command line: taken, or refused with a cure."""
 
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
@@ -10,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.fuzz.effort import fuzzed
-from tests.fuzz.strategies import any_text, can_be_sent, json_values, loose_json, raw_bytes
+from tests.fuzz.strategies import any_text, can_be_sent, json_values, loose_json, system_text
 
 from msgqueue import cli
 from msgqueue.errors import ConfigurationError, InvalidOption, UnknownQueue
@@ -26,13 +25,8 @@ NAMES = (
     *("MSGQUEUE_LOG", "MSGQUEUE_LOG_LEVEL"),
 )
 SECRETS = {"MSGQUEUE_REDIS_PASSWORD", "MSGQUEUE_API_KEYS", "MSGQUEUE_REDIS_URL"}
-#: What an environment can hold: no NUL, and bytes that are no UTF-8 as Python shows them.
-variables = st.one_of(
-    raw_bytes.map(lambda raw: os.fsdecode(raw.replace(b"\0", b""))),
-    any_text.filter(lambda text: "\0" not in text),
-    st.sampled_from(
-        ("json", "TEXT", "debug", "~", "~nobody-here/x", "/", ".", __file__, "/dev/null")
-    ),
+variables = system_text | st.sampled_from(
+    ("json", "TEXT", "debug", "~", "~nobody-here/x", "/", ".", __file__, "/dev/null")
 )
 environments = st.dictionaries(st.sampled_from(NAMES), variables, max_size=4)
 
