@@ -72,8 +72,8 @@ def produce(url: str, folder: Path, order: Order) -> None:
             try:
                 done = app.queue.enqueue_many(specs)
             except (RedisUnavailable, QueueFull):
-                time.sleep(REFUSED_FOR)
+                time.sleep(REFUSED_FOR)  # what a caller does who was refused
             else:
                 books.acknowledge(job.id for job in done)
-            time.sleep(order.pause)
+            time.sleep(order.pause)  # the pace of the order
     os._exit(0)

@@ -21,7 +21,7 @@ def test_promise_8_a_worker_waits_for_a_redis_that_starts_after_it(
     trial = trials(server.url)
     server.end()
     trial.start(processes=1)
-    time.sleep(2)
+    time.sleep(2)  # it has tried in vain by then
 
     server.start()
     trial.enqueue("work", "first")
@@ -65,7 +65,7 @@ def test_promise_4_workers_that_are_killed_every_five_seconds_starve_no_job(
     while not trial.at_rest() and time.monotonic() < until:
         trial.kill_machine()
         trial.start(processes=1)
-        time.sleep(5)
+        time.sleep(5)  # as the name says
 
     judge("F1 kill -9 of all, every 5 s", trial, within=1, recovered=17)
     assert len(trial.read_runs("began")) == 2

@@ -240,7 +240,7 @@ def test_promise_8_a_worker_that_was_cut_off_for_less_than_its_lease_repeats_not
     for _ in range(3):
         trial.wait_for_acknowledged(60)
         network.go_dark()
-        time.sleep(3)
+        time.sleep(3)  # that long it is dark
         network.heal()
 
     assert judge("F14 cut off for 3 s", trial, within=40).duplicated == ()

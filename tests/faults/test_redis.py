@@ -146,14 +146,14 @@ def test_promise_8_nothing_is_lost_or_repeated_and_no_worker_exits(
         trial.wait_for_acknowledged(trial.choice.randrange(10, 50))
         with fault.harm(server):
             trial.books.strike(fault.told_as)
-            time.sleep(seconds)
+            time.sleep(seconds)  # that long the fault lasts
 
     assert judge(fault.told_as, trial, within=60).duplicated == ()
     assert work.same_workers()
     if whole:
         with fault.harm(server):
             trial.books.strike(fault.told_as)
-            time.sleep(min(seconds, IDLE))
+            time.sleep(min(seconds, IDLE))  # as above
     trial.enqueue("work", "afterwards")
     wait_until(lambda: trial.began("afterwards"), RESUMED)
     assert work.same_workers()
@@ -189,7 +189,7 @@ def test_promise_1_a_loss_of_power_forgets_what_was_not_yet_written_and_nothing_
     for number in range(10 if whole else 1):
         trial.wait_for_acknowledged(trial.choice.randrange(20, 50))
         since, safe = time.monotonic(), server.written
-        time.sleep(trial.choice.uniform(0.2, 1.0))
+        time.sleep(trial.choice.uniform(0.2, 1.0))  # whose writes are lost
         server.end()
         server.forget(trial.choice.randint(safe, server.written))
         trial.books.strike(f"power {number}")

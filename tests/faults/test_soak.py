@@ -84,7 +84,7 @@ class Nemesis:
 
     def _cut_off(self) -> None:
         self._network.go_dark()
-        time.sleep(self._trial.choice.uniform(0.2, 2.0))
+        time.sleep(self._trial.choice.uniform(0.2, 2.0))  # that long it is dark
         self._network.heal()
 
 

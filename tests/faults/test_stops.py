@@ -77,7 +77,7 @@ def test_promise_10_a_second_signal_ends_at_once_and_loses_nothing(
     eventually(lambda: trial.began("long"))
     pids = group_of(leaving)
     leaving.signal(signal.SIGTERM)
-    time.sleep(0.2)
+    time.sleep(0.2)  # it drains by then
     trial.strike("machine", pids, signal.SIGSTOP)  # that no end is unreported at the signal
     for pid in pids:
         trial.signal(pid, signal.SIGCONT)

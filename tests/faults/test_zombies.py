@@ -123,7 +123,7 @@ def test_promise_2_a_child_that_stands_still_at_a_point_and_returns_repeats_noth
     assert zombie in supervisor.children()
     trial.enqueue("work", "meanwhile")
     trial.wait_for_begin("meanwhile", 5.0)
-    time.sleep(1.0)
+    time.sleep(1.0)  # more of the others' beats and claims
 
     trial.signal(zombie, signal.SIGCONT)
 

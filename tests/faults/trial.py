@@ -191,7 +191,7 @@ class Trial:
         """Do harm again and again while there is anything to run; how often."""
         count = 0
         while not self.done():
-            time.sleep(self.choice.uniform(*pauses))
+            time.sleep(self.choice.uniform(*pauses))  # harm comes when it will
             harm()
             count += 1
         return count

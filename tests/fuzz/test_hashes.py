@@ -30,7 +30,7 @@ from msgqueue.store.codec import (
 )
 from msgqueue.store.waiting import Standing, standings
 
-moments = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001
+moments = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001 - timezones= adds it
 statuses = st.sampled_from([*JobStatus, "ready_to_enqueue", "rate_limited", "created"])
 texts = st.text(max_size=12).map(str.encode)
 values_of = {

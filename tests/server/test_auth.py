@@ -3,6 +3,7 @@
 import base64
 import logging
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from fastapi import Depends, FastAPI, Header, HTTPException
@@ -149,10 +150,10 @@ async def current_user(x_user: str = Header("")) -> str:
 
 
 @pytest.mark.parametrize("auth", [current_user, Depends(current_user)], ids=["callable", "Depends"])
-def test_a_dependency_of_the_host_guards_api_and_dashboard(queue: TaskQueue, auth: object) -> None:
+def test_a_dependency_of_the_host_guards_api_and_dashboard(queue: TaskQueue, auth: Any) -> None:
     host = FastAPI()
-    host.include_router(create_router(queue, auth=auth), prefix="/queue")  # type: ignore[arg-type]
-    mount_dashboard(host, queue, path="/jobs/rq", auth=auth)  # type: ignore[arg-type]
+    host.include_router(create_router(queue, auth=auth), prefix="/queue")
+    mount_dashboard(host, queue, path="/jobs/rq", auth=auth)
 
     with TestClient(host) as client:
         _guards(client)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -91,11 +92,11 @@ def _nothing_is_written(api: TestClient, written: Callable[[], int]) -> Iterator
     assert written() == 0
 
 
-def refused(answer: object, status: int, kind: str) -> dict[str, object]:
-    assert answer.status_code == status, answer.text  # type: ignore[attr-defined]
-    assert answer.headers["content-type"] == "application/problem+json"  # type: ignore[attr-defined]
-    assert "Traceback" not in answer.text  # type: ignore[attr-defined]
-    problem: dict[str, object] = answer.json()  # type: ignore[attr-defined]
+def refused(answer: Any, status: int, kind: str) -> dict[str, Any]:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "Traceback" not in answer.text
+    problem: dict[str, Any] = answer.json()
     assert problem["type"] == f"urn:msgqueue:problem:{kind}"
     assert problem["status"] == status
     assert problem["detail"]
@@ -116,7 +117,7 @@ def test_a_call_that_cannot_be(
     problem = refused(api.post(path, json=call), 422, kind)
 
     if pointer is not None:
-        assert pointer in [error["pointer"] for error in problem["errors"]]  # type: ignore[attr-defined]
+        assert pointer in [error["pointer"] for error in problem["errors"]]
 
 
 @pytest.mark.parametrize(("option", "pointer"), OPTIONS, ids=str)

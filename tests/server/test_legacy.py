@@ -164,9 +164,9 @@ def test_lists_are_newest_first_and_take_limit_and_offset(api: TestClient) -> No
     ],
 )
 def test_a_limit_out_of_range_is_refused(
-    api: TestClient, query: dict[str, object], pointer: str
+    api: TestClient, query: dict[str, int | str], pointer: str
 ) -> None:
-    answer = api.get("/app/tasks/queued_jobs", params=query)  # type: ignore[arg-type]
+    answer = api.get("/app/tasks/queued_jobs", params=query)
 
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"] == pointer

@@ -163,7 +163,7 @@ def test_a_job_for_later_is_scheduled_as_rq_does(
 ) -> None:
     due = time.time() + 60
     assert store.run(steps.enqueue([spec("a", due=due)]))[0].status is JobStatus.SCHEDULED
-    registry = ScheduledJobRegistry("default", connection=client)  # type: ignore[no-untyped-call]
+    registry = ScheduledJobRegistry("default", connection=client)  # type: ignore[no-untyped-call] # rq's
     assert registry.get_scheduled_time("a") == pytest.approx(
         datetime.fromtimestamp(due, UTC), abs=timedelta(seconds=1)
     )

@@ -52,7 +52,9 @@ def test_an_abandoned_job_fails_as_rq_says_it(store: Store, client: redis.Redis,
     assert leftovers(store) == Leftovers(requeued=0, failed=1, dropped=0)
 
     assert places(client, job.id) == ["failed"]
-    assert "AbandonedJobError" in str(Job.fetch(job.id, client).latest_result().exc_string)  # type: ignore[union-attr]
+    result = Job.fetch(job.id, client).latest_result()
+    assert result is not None
+    assert "AbandonedJobError" in str(result.exc_string)
     assert not client.keys("rq:execution*")
 
 

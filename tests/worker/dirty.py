@@ -25,7 +25,7 @@ def surroundings() -> dict[str, Any]:
         "directory": os.getcwd(),  # noqa: PTH109 - what tasks do
         "environment": os.environ.get("DIRT"),
         "path": os.environ.get("PATH"),
-        "of children": os.popen("echo $DIRT").read(),  # noqa: S605
+        "of children": os.popen("echo $DIRT").read(),  # noqa: S605 - a shell of its own
         "umask": os.umask(0o22) and os.umask(0o22),
         "locale": locale.setlocale(locale.LC_ALL),
         "handlers": [handler(number) for number in sorted(signal.valid_signals())],

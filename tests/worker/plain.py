@@ -67,7 +67,7 @@ def own_id() -> str:
     job = get_current_job()
     assert job is not None
     job.meta["seen"] = True
-    job.save_meta()  # type: ignore[no-untyped-call]
+    job.save_meta()  # type: ignore[no-untyped-call] # rq's
     return str(job.id)
 
 

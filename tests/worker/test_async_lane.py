@@ -1,16 +1,14 @@
 """Coroutines run at once in one process, beside functions; neither waits for the other."""
 
 import signal
-from collections.abc import Callable
 
 import pytest
+from tests.conftest import Eventually
 from tests.worker.crew import Crew
 
 from msgqueue import JobStatus
 from msgqueue.errors import ConfigurationError
 from msgqueue.worker.supervisor import Supervisor
-
-Eventually = Callable[..., None]
 
 
 @pytest.mark.parametrize("count", [100, 300])

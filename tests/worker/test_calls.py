@@ -23,7 +23,7 @@ def go_on(calls: Calls, seconds: float = 1.0) -> None:
 def test_what_is_asked_is_answered_in_order(calls: Calls) -> None:
     heard: list[object] = []
     for number in range(5):
-        calls.ask(lambda n=number: steps.waiting([f"q{n}"]), heard.append)  # type: ignore[misc]
+        calls.ask(lambda n=number: steps.waiting([f"q{n}"]), heard.append)  # type: ignore[misc] # of a lambda's default
 
     go_on(calls)
 

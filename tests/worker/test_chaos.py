@@ -7,16 +7,15 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from tests.conftest import Eventually
 from tests.worker.crew import Crew, Process
 
 from msgqueue import JobStatus
 
-Eventually = Callable[..., None]
 RQ = Path(sys.executable).parent / "rq"
 JOBS = 3_000
 
@@ -47,7 +46,7 @@ class Killer:
             elif children := self._supervisor.children():
                 self._kill(self._random.choice(children))
                 self.children += 1
-            time.sleep(0.4)
+            time.sleep(0.4)  # what lives that long is killed
             now = time.monotonic()
 
     @property

@@ -2,16 +2,13 @@
 
 import os
 import signal
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.conftest import ServerAt
+from tests.conftest import Eventually, ServerAt
 from tests.worker.crew import Crew
 
 from msgqueue import JobFailed, JobStatus
-
-Eventually = Callable[..., None]
 
 
 def test_the_job_of_a_killed_child_is_run_again(crew: Crew) -> None:

@@ -3,14 +3,12 @@
 import os
 import signal
 import time
-from collections.abc import Callable
 
 import pytest
+from tests.conftest import Eventually
 from tests.worker.crew import Crew
 
 from msgqueue import JobStatus
-
-Eventually = Callable[..., None]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -73,7 +71,7 @@ def test_a_second_signal_ends_at_once(crew: Crew, eventually: Eventually) -> Non
     eventually(lambda: "began" in crew.noted())
 
     supervisor.signal(signal.SIGTERM)
-    time.sleep(0.2)
+    time.sleep(0.2)  # two at once are read as one
     supervisor.signal(signal.SIGTERM)
 
     assert supervisor.wait(2) == 0

@@ -1,15 +1,12 @@
 """Whatever a job does to its process, it ends alone, and the next job sees a clean one."""
 
-from collections.abc import Callable
-
 import pytest
+from tests.conftest import Eventually
 from tests.worker import dirty
 from tests.worker.crew import Crew
 from tests.worker.test_deaths import alive
 
 from msgqueue import JobFailed
-
-Eventually = Callable[..., None]
 
 
 @pytest.mark.parametrize("how", dirty.WAYS)

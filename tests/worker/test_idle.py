@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 import redis
-
-Eventually = Callable[..., None]
+from tests.conftest import Eventually
 
 SHOP = """
 from msgqueue import TaskQueue

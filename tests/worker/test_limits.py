@@ -1,16 +1,14 @@
 """A time limit holds whatever the job does; a stop ends a job wherever it stands."""
 
 import time
-from collections.abc import Callable
 
 import pytest
 from rq.command import send_stop_job_command
 from rq.serializers import JSONSerializer
+from tests.conftest import Eventually
 from tests.worker.crew import Crew
 
 from msgqueue import JobCancelled, JobFailed, JobStatus
-
-Eventually = Callable[..., None]
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,11 @@
 import multiprocessing
 import select
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 import redis
+from tests.conftest import Eventually
 from tests.worker.crew import Crew
 
 from msgqueue.connection import Source
@@ -14,7 +15,6 @@ from msgqueue.store.signals import Ear
 from msgqueue.worker.journal import Journal, JournalReader, JournalWriter
 from msgqueue.worker.lookout import IN_VAIN, Lookout
 
-Eventually = Callable[..., None]
 QUEUES = ("high", "default")
 
 

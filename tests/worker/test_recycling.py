@@ -3,10 +3,10 @@
 import os
 import signal
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.conftest import Eventually
 from tests.worker.crew import Crew, Process
 
 from msgqueue import JobFailed, JobStatus
@@ -14,7 +14,6 @@ from msgqueue.errors import ConfigurationError
 from msgqueue.worker.resident import resident
 from msgqueue.worker.supervisor import Supervisor
 
-Eventually = Callable[..., None]
 ROOM = 100  # MiB that jobs may take beyond what an idle child takes
 
 

@@ -3,14 +3,14 @@
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import redis
 from rq import Worker
-from tests.conftest import ServerAt
+from tests.conftest import Eventually, ServerAt
 from tests.worker import app
 from tests.worker.crew import Crew, Process
 
@@ -19,8 +19,6 @@ from msgqueue.connection import Source
 from msgqueue.embedded import EmbeddedServer, binary
 from msgqueue.embedded.home import Home
 from msgqueue.embedded.process import State, probe
-
-Eventually = Callable[..., None]
 
 
 @pytest.fixture

@@ -5,20 +5,18 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from rq import Callback, Queue, Worker
 from rq.job import Job as RqJob
 from rq.serializers import JSONSerializer
-from tests.conftest import Python
+from tests.conftest import Eventually, Python
 from tests.worker import pickled
 from tests.worker.crew import Crew
 
 from msgqueue import JobFailed
 
-Eventually = Callable[..., None]
 RQ = Path(sys.executable).parent / "rq"
 
 
@@ -142,7 +140,7 @@ def test_what_killed_rq_workers_left_behind_is_run_or_failed(crew: Crew, python:
     running = crew.enqueue("note", "running")
     assert python(DYING, crew.url, "running").wait(20) == -signal.SIGKILL
     assert crew.redis.lrange("rq:queue:default:intermediate", 0, -1) == [popped.id.encode()]
-    wip: list[bytes] = crew.redis.zrange("rq:wip:default", 0, -1)  # type: ignore[assignment]
+    wip: list[bytes] = crew.redis.zrange("rq:wip:default", 0, -1)  # type: ignore[assignment] # with scores it is another
     # As a minute and a half later.
     crew.redis.zadd("rq:wip:default", dict.fromkeys(wip, time.time() - 1))
     crew.redis.set(f"rq:queue:default:intermediate:first_seen:{popped.id}", time.time() - 61)

@@ -1,18 +1,15 @@
 """rq's own cancel and delete, of jobs that run under RqWorker and under our own supervisor."""
 
-from collections.abc import Callable
-
 import pytest
 from rq import Callback, Retry, Worker
 from rq.job import Job
 from rq.results import Result
 from rq.serializers import JSONSerializer
+from tests.conftest import Eventually
 from tests.store.conftest import places
 from tests.worker import plain
 from tests.worker.crew import Crew
 from tests.worker.deployment import Deployment
-
-Eventually = Callable[..., None]
 
 
 def shown(rq: Deployment, job: Job) -> bool:

@@ -3,7 +3,7 @@
 import json
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
@@ -13,10 +13,9 @@ from rq import Callback, Queue, Repeat, Retry
 from rq.command import send_stop_job_command
 from rq.job import Dependency, Job
 from rq.results import Result
+from tests.conftest import Eventually
 from tests.worker import plain
 from tests.worker.deployment import Deployment
-
-Eventually = Callable[..., None]
 
 
 def status(rq: Deployment, job: Job) -> str:

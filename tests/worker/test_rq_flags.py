@@ -2,17 +2,15 @@
 
 import os
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from rq import Queue, Worker
 from rq.serializers import JSONSerializer
+from tests.conftest import Eventually
 from tests.worker import plain
 from tests.worker.deployment import Deployment
-
-Eventually = Callable[..., None]
 
 
 def test_exception_handlers_run_in_order_until_one_ends_it(rq: Deployment) -> None:

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from rq import Callback, Queue, Retry, Worker
@@ -14,10 +13,9 @@ from rq.command import (
     send_stop_job_command,
 )
 from rq.results import Result
+from tests.conftest import Eventually
 from tests.worker import plain
 from tests.worker.deployment import Deployment
-
-Eventually = Callable[..., None]
 
 
 def test_plain_functions_run_with_pickled_arguments_and_results(rq: Deployment) -> None:

@@ -1,18 +1,16 @@
 """How many children there should be, by what is seen; and that there are."""
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from rq import Worker
 from rq.command import send_shutdown_command
+from tests.conftest import Eventually
 from tests.worker.crew import Crew
 
 from msgqueue import ConfigurationError, JobStatus, Supervisor, TaskQueue
 from msgqueue.worker.scaling import QUIET, Bounds, Course, Seen, bounds_of, decide, parse
-
-Eventually = Callable[..., None]
 
 BOUNDS = Bounds(2, 8, wait_target=1.0)
 
@@ -140,7 +138,7 @@ def test_rqs_shutdown_command_ends_a_child_for_good(crew: Crew, eventually: Even
     send_shutdown_command(crew.redis, Worker.all(connection=crew.redis)[0].name)
 
     eventually(lambda: len(supervisor.children()) == 1)
-    time.sleep(1.5)
+    time.sleep(1.5)  # more than a look; that none is started has no event
     assert len(supervisor.children()) == 1
 
 

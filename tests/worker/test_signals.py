@@ -1,15 +1,14 @@
 """What a supervisor hears from Redis while it waits."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 import redis
 from rq.command import send_kill_horse_command, send_shutdown_command
+from tests.conftest import Eventually
 
 from msgqueue.connection import Source
 from msgqueue.store.signals import Signal, Wakeup
-
-Eventually = Callable[..., None]
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """What a supervisor looks at before it starts, and how many of them wake at once."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 import redis
@@ -14,8 +14,6 @@ from msgqueue.store.policy import eviction
 from msgqueue.store.run import Store
 from msgqueue.worker.calls import Calls
 from msgqueue.worker.crowd import SPREAD, Crowd
-
-Eventually = Callable[..., None]
 
 
 @pytest.fixture

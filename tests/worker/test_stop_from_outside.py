@@ -1,12 +1,13 @@
 """Promise 6, from outside: a job in C code is stopped over HTTP, by rq-dashboard and by rq."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from fastapi.testclient import TestClient
 from rq.command import send_stop_job_command
 from rq.job import Job as RqJob
 from rq.serializers import JSONSerializer
+from tests.conftest import Eventually
 from tests.worker import plain
 from tests.worker.crew import Crew
 from tests.worker.deployment import Deployment
@@ -14,7 +15,6 @@ from tests.worker.deployment import Deployment
 from msgqueue import TaskQueue
 from msgqueue.server import create_app
 
-Eventually = Callable[..., None]
 PROMISED = 1.0  # seconds in which a running job is stopped
 ON_A_BUSY_MACHINE = 2 * PROMISED  # and whoever looks may have to wait for a processor, too
 
