@@ -16,16 +16,10 @@ from msgqueue.jobs import Claimed
 from msgqueue.store import steps
 from msgqueue.store.signals import INVALIDATED, Signal, _signal
 from msgqueue.tasks import Task
+from msgqueue.worker.account import JournalReader
 from msgqueue.worker.endings import Ending, failure
 from msgqueue.worker.execution import Call, Execution
-from msgqueue.worker.journal import (
-    SLOTS,
-    STATES_AT,
-    Journal,
-    JournalReader,
-    JournalWriter,
-    names_fit,
-)
+from msgqueue.worker.journal import SLOTS, STATES_AT, Journal, JournalWriter, names_fit
 from msgqueue.worker.limits import TimeLimit
 
 calls = st.tuples(

@@ -7,6 +7,7 @@ from itertools import count
 import pytest
 
 from msgqueue.jobs import Claimed, Outcome
+from msgqueue.worker.account import JournalReader
 from msgqueue.worker.journal import (
     HALF_SIZE,
     NAMES_AT,
@@ -16,7 +17,6 @@ from msgqueue.worker.journal import (
     SYNC,
     Begin,
     Journal,
-    JournalReader,
     JournalWriter,
     State,
     names_fit,

@@ -12,7 +12,8 @@ from tests.worker.crew import Crew
 
 from msgqueue.connection import Source
 from msgqueue.store.signals import Ear
-from msgqueue.worker.journal import Journal, JournalReader, JournalWriter
+from msgqueue.worker.account import JournalReader
+from msgqueue.worker.journal import Journal, JournalWriter
 from msgqueue.worker.lookout import IN_VAIN, Lookout
 
 QUEUES = ("high", "default")

@@ -14,10 +14,11 @@ from msgqueue.store import steps
 from msgqueue.store.codec import unix_text
 from msgqueue.store.messages import Entry, Settled
 from msgqueue.store.signals import Wakeup
+from msgqueue.worker.account import Record
 from msgqueue.worker.calls import Calls
 from msgqueue.worker.exits import Death
 from msgqueue.worker.identity import Identity
-from msgqueue.worker.journal import Record, State
+from msgqueue.worker.journal import State
 from msgqueue.worker.oom import OomKills
 from msgqueue.worker.process import ChildProcess
 from msgqueue.worker.shared import Context, clock

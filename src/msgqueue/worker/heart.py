@@ -9,9 +9,10 @@ from msgqueue.observe.logs import event
 from msgqueue.store import keys, steps
 from msgqueue.store.codec import unix_text
 from msgqueue.store.messages import Beat, Beaten
+from msgqueue.worker.account import Record
 from msgqueue.worker.calls import Calls
 from msgqueue.worker.exchange import BEGIN_WITHIN
-from msgqueue.worker.journal import ASYNC, Record, State
+from msgqueue.worker.journal import ASYNC, State
 from msgqueue.worker.process import ChildProcess
 from msgqueue.worker.shared import clock
 

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import Final
 
 from msgqueue.observe.logs import event
-from msgqueue.worker.journal import NO_SLOT, Account, Record, State
+from msgqueue.worker.account import Account, Record
+from msgqueue.worker.journal import NO_SLOT, State
 from msgqueue.worker.process import ChildProcess, sync_run
 from msgqueue.worker.resident import resident
 from msgqueue.worker.shared import clock

@@ -14,10 +14,11 @@ from msgqueue.jobs import Outcome
 from msgqueue.queue import TaskQueue
 from msgqueue.store.messages import Beat, Ended, Entry, Lane, Worker
 from msgqueue.worker import child, doorbell
+from msgqueue.worker.account import Account, JournalReader, Record
 from msgqueue.worker.exits import Death, Exit, exit_of
 from msgqueue.worker.hygiene import UNCLEAN
 from msgqueue.worker.identity import Identity
-from msgqueue.worker.journal import SYNC, Account, Journal, JournalReader, Record, State
+from msgqueue.worker.journal import SYNC, Journal, State
 from msgqueue.worker.pace import MOST
 from msgqueue.worker.reference import Recipe
 from msgqueue.worker.shared import Context, clock

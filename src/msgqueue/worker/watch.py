@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from msgqueue.store.messages import Entry
+from msgqueue.worker.account import Account, Record
 from msgqueue.worker.exchange import BEGIN_WITHIN
-from msgqueue.worker.journal import ASYNC, NO_SLOT, Account, Record, State
+from msgqueue.worker.journal import ASYNC, NO_SLOT, State
 from msgqueue.worker.limits import timeout_text
 from msgqueue.worker.memory_limit import MemoryLimit
 from msgqueue.worker.process import ChildProcess, sync_run
