@@ -5,7 +5,8 @@ import multiprocessing
 import os
 import socket
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from typing import Any, Final
 
@@ -79,9 +80,7 @@ class RqWorker(PerformingWorker):
             ValueError: a worker of this name is alive, or the strategy is unknown.
             SystemExit: a second signal ended it under a job.
         """
-        turns = TURNS.get(getattr(dequeue_strategy, "value", dequeue_strategy))
-        if turns is None:
-            raise ValueError(f"Dequeue strategy {dequeue_strategy} is not allowed.")
+        turns = _turns_of(dequeue_strategy)
         for name in ("rq.worker", "rq.job"):
             setup_loghandlers(logging_level, date_format, log_format, name=name)
         make_heard()  # rq's command configures its own loggers alone
@@ -89,24 +88,9 @@ class RqWorker(PerformingWorker):
         self._claim_name()
         self._tell()
         queue = TaskQueue(connection=self.connection)
-        if with_scheduler:  # shown to whoever asks; our own steps do its work
-            self.scheduler = RQScheduler(
-                self.queues, connection=self.connection, serializer=self.serializer, name=self.name
-            )
-            self._promote(queue)
-        terms = Terms(
-            tuple(self.queue_names()),
-            claim=1,
-            order=turns,
-            jobs=max_jobs,
-            max_deliveries=1,
-            result_ttl=self.default_result_ttl,
-            lets_end=True,
-            rules=partial(RqRules, self),
-        )
         plan = Plan(
             queue,
-            terms,
+            self._terms(turns, max_jobs),
             Bounds(1, 1),
             grace=math.inf,
             burst=burst,
@@ -115,11 +99,21 @@ class RqWorker(PerformingWorker):
             promotes=with_scheduler,
             insist=INSIST,
         )
-        try:
+        with self._scheduling(queue) if with_scheduler else nullcontext():
             return self._run_loop(plan)
-        finally:
-            if with_scheduler:
-                self._leave_promoting(queue)
+
+    def _terms(self, turns: Turns, jobs: int | None) -> Terms:
+        """How rq's workers work: one job at a time, which does not outlive its process."""
+        return Terms(
+            tuple(self.queue_names()),
+            claim=1,
+            order=turns,
+            jobs=jobs,
+            max_deliveries=1,
+            result_ttl=self.default_result_ttl,
+            lets_end=True,
+            rules=partial(RqRules, self),
+        )
 
     def _run_loop(self, plan: Plan) -> bool:
         memory.settle()
@@ -164,6 +158,18 @@ class RqWorker(PerformingWorker):
             name=self.name,
         )
 
+    @contextmanager
+    def _scheduling(self, queue: TaskQueue) -> Iterator[None]:
+        """Show a scheduler to whoever asks. Our own steps do its work: here, what is due by now."""
+        self.scheduler = RQScheduler(
+            self.queues, connection=self.connection, serializer=self.serializer, name=self.name
+        )
+        self._promote(queue)
+        try:
+            yield
+        finally:
+            self._leave_promoting(queue)
+
     def _promote(self, queue: TaskQueue) -> None:
         """Queue what is due: a burst would not wait for it."""
         found: dict[str, Promoted] = {}
@@ -194,6 +200,13 @@ class RqWorker(PerformingWorker):
                 self.name,
                 _listed(foreign),
             )
+
+
+def _turns_of(strategy: Any) -> Turns:
+    turns = TURNS.get(getattr(strategy, "value", strategy))
+    if turns is None:
+        raise ValueError(f"Dequeue strategy {strategy} is not allowed.")
+    return turns
 
 
 def _listed(names: list[str]) -> str:
