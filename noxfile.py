@@ -68,7 +68,8 @@ def conformance(session: nox.Session, rq: str) -> None:
 def faults(session: nox.Session) -> None:
     """Every fault at its full size, and the table of what each came to."""
     _install(session, *TEST)
-    session.run("python", "-m", "pytest", "tests/faults", "--faults", *session.posargs)
+    tests = "tests/faults", "tests/worker/test_chaos.py"
+    session.run("python", "-m", "pytest", *tests, "--faults", *session.posargs)
 
 
 @nox.session

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -201,19 +202,21 @@ def test_redis_out_of_reach_is_a_503_with_what_was_tried() -> None:
     queue.task(name="take")(len)
     app = create_app(queue, auth=ApiKeys([KEY]), default_task="take")
 
-    with TestClient(app, headers=HEADERS) as api:
-        for answer in (
-            api.post("/app/tasks/receive", json={"a": 1}),
-            api.get("/app/tasks/queued_jobs"),
-            api.get("/v1/jobs/x"),
-        ):
+    with TestClient(app, headers=HEADERS) as api, ThreadPoolExecutor() as at_once:
+        asked = [
+            at_once.submit(api.post, "/app/tasks/receive", json={"a": 1}),
+            at_once.submit(api.get, "/app/tasks/queued_jobs"),
+            at_once.submit(api.get, "/v1/jobs/x"),
+        ]
+        health = at_once.submit(api.get, "/healthz")
+        for answer in (one.result() for one in asked):
             problem = refused(answer, 503, "redis-unavailable")
             assert "127.0.0.1:1" in str(problem["tried"])
             assert "127.0.0.1:1" in str(problem["detail"])
             assert answer.headers["retry-after"] == "2"
             assert "secret" not in answer.text
-        health = refused(api.get("/healthz"), 503, "redis-unavailable")
-        assert "127.0.0.1" not in json.dumps(health)
+        problem = refused(health.result(), 503, "redis-unavailable")
+        assert "127.0.0.1" not in json.dumps(problem)
 
 
 def test_a_job_that_cannot_be_read_is_a_409_that_names_it(

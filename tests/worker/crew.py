@@ -57,9 +57,10 @@ class Process:
 
     def end(self) -> None:
         """End it, by force if need be."""
-        for end in (self._process.terminate, self._process.kill):
+        for ends in ((signal.SIGTERM, signal.SIGINT), (signal.SIGKILL,)):  # two: at once
             if self._process.is_alive():
-                end()
+                for number in ends:
+                    self.signal(number)
                 self._process.join(5)
 
 
