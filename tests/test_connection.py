@@ -6,6 +6,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import fakeredis
 import pytest
@@ -110,9 +111,9 @@ def eavesdropper() -> Iterator[Eavesdropper]:
     found.close()
 
 
-def refused(*args: object, **kwargs: object) -> str:
+def refused(*args: Any, **kwargs: Any) -> str:
     with pytest.raises(ConfigurationError) as caught:
-        Source(*args, **kwargs)  # type: ignore[arg-type]
+        Source(*args, **kwargs)
     assert "hush" not in str(caught.value)
     assert caught.value.__cause__ is None
     return str(caught.value)

@@ -10,7 +10,7 @@ from functools import lru_cache
 from struct import Struct
 from typing import Final, NamedTuple
 
-from anycrc import Model  # type: ignore[import-untyped]
+from anycrc import Model  # type: ignore[import-untyped] # it ships no types
 
 LARGEST: Final = 2048  # bytes of a value; for a larger one XADD's room is no waste
 LONGEST_NAME: Final = 1_000  # characters of a worker's name; of a longer one no dump is written
