@@ -1,10 +1,11 @@
-"""How a child sleeps until its supervisor wakes it, and says that it may be woken."""
+"""How a child sleeps until its supervisor wakes it, and says that it may be woken: both ends."""
 
 import os
 import select
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from multiprocessing.connection import Connection
 from typing import Final
 
 RING: Final = b"r"  # to the child: there may be work
@@ -142,3 +143,47 @@ class Doorbell:
         self._owed = False
         with suppress(OSError):  # a supervisor that is gone shows at the next read
             os.write(self._fd, word)
+
+
+class Bell:
+    """The supervisor's end.
+
+    Args:
+        line: a socket to the child; once it is closed nothing rings.
+
+    Attributes:
+        idle: whether the child waits to be woken.
+        half_idle: whether it runs a function, and could run coroutines beside it.
+        plenty: whether it was roused and may have left work for others.
+        deaf: whether it has lost its end.
+        leaving: whether it said that it begins nothing more.
+    """
+
+    def __init__(self, line: Connection) -> None:
+        self._line = line
+        self.idle = self.half_idle = self.plenty = self.deaf = self.leaving = False
+
+    def ring(self) -> bool:
+        """There may be work; False where the child has ended."""
+        self.idle = self.half_idle = False
+        try:
+            os.write(self._line.fileno(), RING)
+        except OSError:
+            return False
+        return True
+
+    def hear(self) -> bool:
+        """The child said something: whether that it is idle, and had found work since it rang."""
+        try:
+            said = os.read(self._line.fileno(), 4096)
+        except ConnectionError:
+            said = b""
+        self.deaf = not said
+        self.plenty = PLENTY in said
+        if said.endswith((ROUSED, PLENTY)):
+            self.idle = False
+        elif said.endswith((SATED, EMPTY)):
+            self.idle = True
+        self.half_idle = said.endswith(HALF)
+        self.leaving = self.leaving or LEAVING in said
+        return SATED in said

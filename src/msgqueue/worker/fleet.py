@@ -69,14 +69,14 @@ class Fleet:
     @property
     def idle(self) -> list[ChildProcess]:
         """The children that wait to be woken."""
-        return [child for child in self.living if child.idle]
+        return [child for child in self.living if child.bell.idle]
 
     @property
     def at_rest(self) -> bool:
         """Whether all children are up and none has anything to do."""
         living = self.living
         return len(living) >= self.wanted and all(
-            c.idle and not c.account().records for c in living
+            c.bell.idle and not c.account().records for c in living
         )
 
     @property
@@ -212,8 +212,8 @@ class Fleet:
 
     def hear(self, child: ChildProcess) -> bool:
         """A child says something: whether it had found anything since it was woken."""
-        found = child.hear()
-        if child.leaving and not child.retired:
+        found = child.bell.hear()
+        if child.bell.leaving and not child.retired:
             self._watch.retire(child)
         return found
 
@@ -236,20 +236,20 @@ class Fleet:
     def busy(self) -> int:
         """How many children have something to do; those that are still starting have not."""
         return sum(
-            not child.retired and not child.idle and child.account().answered > 0
+            not child.retired and not child.bell.idle and child.account().answered > 0
             for child in self.living
         )
 
     def retire_idle(self) -> None:
         """End the children beyond what is wanted, as far as they have nothing to do."""
         active = [child for child in self.living if not child.retired]
-        idle = [child for child in active if child.idle and not child.account().records]
+        idle = [child for child in active if child.bell.idle and not child.account().records]
         for child in idle[: max(0, len(active) - self.wanted)]:
             self.relieve(child, child.drain())
 
     def wake(self, count: int) -> int:
         """Wake so many idle children; how many there were."""
-        idle = self.idle or [child for child in self.living if child.half_idle]
+        idle = self.idle or [child for child in self.living if child.bell.half_idle]
         for child in idle[:count]:
             child.wake()
         return len(idle[:count])

@@ -222,7 +222,7 @@ class Loop:
 
     def _heard_from(self) -> dict[int, Callable[[], None]]:
         heard: dict[int, Callable[[], None]] = {self._signals.fileno(): self._hear_signals}
-        for child in (child for child in self._fleet.living if not child.deaf):
+        for child in (child for child in self._fleet.living if not child.bell.deaf):
             heard[child.fileno()] = partial(self._hear_child, child)
         for calls in (self._calls, self._upkeep_calls):
             fd = calls.fileno()
@@ -246,7 +246,7 @@ class Loop:
 
     def _hear_child(self, child: ChildProcess) -> None:
         got = self._fleet.hear(child)
-        if not child.idle and not child.half_idle:
+        if not child.bell.idle and not child.bell.half_idle:
             self._waking.roused(child)
             return
         self._waking.came_back(child, got)

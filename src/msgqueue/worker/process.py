@@ -35,11 +35,7 @@ class ChildProcess:
 
     Attributes:
         lane: its lane and rq worker name.
-        idle: whether it waits to be woken.
-        half_idle: whether it runs a function, and could run coroutines beside it.
-        plenty: whether it was roused and may have left work for others.
-        deaf: whether it has lost its end of the pipes.
-        leaving: whether it said that it begins nothing more.
+        bell: wakes it, and hears whether it is idle.
         exit: how it ended, once it has.
         returning: entries taken back from it whose release is not answered yet, by member.
         retired: whether it was asked to end, so that its end is no crash.
@@ -58,7 +54,7 @@ class ChildProcess:
         lane_id = secrets.token_hex(6)
         self.lane = Lane(lane_id, identity.worker_name(lane_id))
         self._identity, self._terms = identity, terms
-        self.idle = self.half_idle = self.plenty = self.deaf = self.leaving = self.retired = False
+        self.retired = False
         self.exit: Exit | None = None
         self.returning: dict[str, Entry] = {}
         self.born = clock()
@@ -68,6 +64,7 @@ class ChildProcess:
         self._journal = Journal(context, terms.concurrency + 3 * MOST)
         self._reader = JournalReader(self._journal)
         self._wake, their_wake = context.Pipe()
+        self.bell = doorbell.Bell(self._wake)
         their_lifeline, self._lifeline = context.Pipe(duplex=False)
         outfit = child.Outfit(self.lane, terms, self._journal, their_wake, their_lifeline, deaths)
         self._process = self._process_of(context, queue, outfit, forget)
@@ -126,27 +123,8 @@ class ChildProcess:
 
     def wake(self) -> None:
         """There may be work."""
-        self.idle = self.half_idle = False
-        try:
-            os.write(self._wake.fileno(), doorbell.RING)
-        except OSError:
+        if not self.bell.ring():
             logger.debug("child %s cannot be woken: it has ended", self.pid)
-
-    def hear(self) -> bool:
-        """The child said that it is idle: whether it had found anything since it was woken."""
-        try:
-            said = os.read(self._wake.fileno(), 4096)
-        except ConnectionError:
-            said = b""
-        self.deaf = not said
-        self.plenty = doorbell.PLENTY in said
-        if said.endswith((doorbell.ROUSED, doorbell.PLENTY)):
-            self.idle = False
-        elif said.endswith((doorbell.SATED, doorbell.EMPTY)):
-            self.idle = True
-        self.half_idle = said.endswith(doorbell.HALF)
-        self.leaving = self.leaving or doorbell.LEAVING in said
-        return doorbell.SATED in said
 
     @property
     def on_lookout(self) -> bool:

@@ -64,12 +64,12 @@ class Waking:
         self._busy()
         if self._fleet.idle:
             self._post_at = clock() + ENGAGED
-            if child.plenty:
+            if child.bell.plenty:
                 self._look_soon()
 
     def came_back(self, child: ChildProcess, got: bool) -> None:
         """A child is idle again, or half of it is; whether it got any work."""
-        if child.on_lookout and child.idle:  # no other need be posted
+        if child.on_lookout and child.bell.idle:  # no other need be posted
             self._post_at = clock() + POST_EVERY
         self._empty_handed = 0 if got else self._empty_handed + 1
         self._count = 1

@@ -60,7 +60,7 @@ class Watch:
             self._relieve(child, child.revoke(), ())
         self._memory.look(child, account)
         self._end_leftover(child, account, now)
-        if child.deaf and not account.of(State.RUNNING, State.STOPPING):
+        if child.bell.deaf and not account.of(State.RUNNING, State.STOPPING):
             child.end()  # a job closed its pipes: nobody could wake it
         return bool(account.records)
 
