@@ -37,6 +37,7 @@ LOOK_EVERY: Final = 1.0  # seconds between two looks at the queues, whatever was
 POLL_EVERY: Final = 0.02  # seconds, where the server tells of no changes
 NEVER: Final = float("inf")
 GIVE_UP: Final = 5.0  # seconds after the grace time to settle in while Redis is away
+LEAVE_WITHIN: Final = 1.0  # seconds in which what is given back at the end has to be answered
 
 logger = logging.getLogger(__name__)
 
@@ -302,6 +303,8 @@ class Loop:
             return False
         away = self._calls.away and clock() > self._draining_at + self._plan.grace + GIVE_UP
         if self._fleet.children and not away:
+            return False
+        if not self._upkeep_calls.idle and clock() < self._draining_at + LEAVE_WITHIN:
             return False
         return self._extras.end()
 
