@@ -66,10 +66,11 @@ def conformance(session: nox.Session, rq: str) -> None:
 
 @nox.session
 def faults(session: nox.Session) -> None:
-    """Every fault at its full size, and the table of what each came to."""
+    """Every fault at its full size, three at a time, and the table of what each came to."""
     _install(session, *TEST)
     tests = "tests/faults", "tests/worker/test_chaos.py"
-    session.run("python", "-m", "pytest", *tests, "--faults", *session.posargs)
+    together = "--numprocesses=3", "--dist=worksteal"
+    session.run("python", "-m", "pytest", *tests, "--faults", *together, *session.posargs)
 
 
 @nox.session

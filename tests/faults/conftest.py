@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,28 +22,60 @@ Trials = Callable[..., Trial]
 OwnRedis = Callable[..., Server]
 
 
+def seed_of(config: pytest.Config) -> int:
+    """The seed of the whole run, which all of its processes share."""
+    if SEED not in config.stash:
+        given = config.getoption("--fault-seed")
+        told = getattr(config, "workerinput", {}).get("fault_seed", given)
+        config.stash[SEED] = random.SystemRandom().randrange(1 << 32) if told is None else told
+    return config.stash[SEED]
+
+
+def figures_of(config: pytest.Config) -> Figures:
+    """What the faults of this process came to."""
+    return config.stash.setdefault(FIGURES, Figures())
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """One of several processes of pytest-xdist begins: it takes our seed."""
+    node.workerinput["fault_seed"] = seed_of(node.config)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """One of several processes ends: it hands over its figures."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        rows = figures_of(session.config).rows.items()
+        output["faults"] = [(fault, strikes, asdict(sum_)) for fault, (strikes, sum_) in rows]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """One of several processes has ended: its figures are added to those of the others."""
+    for fault, strikes, verdict in getattr(node, "workeroutput", {}).get("faults", ()):
+        figures_of(node.config).add(fault, strikes, Verdict(**verdict))
+
+
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     """The table, and how to repeat it."""
     figures = config.stash.get(FIGURES, None)
     if figures and figures.rows:
-        terminalreporter.section(f"faults (--fault-seed={config.stash[SEED]})")
+        terminalreporter.section(f"faults (--fault-seed={seed_of(config)})")
         for line in figures.table():
             terminalreporter.write_line(line)
         if config.getoption("--docs"):
-            page.write(figures, config.getoption("--faults"), config.stash[SEED])
+            page.write(figures, config.getoption("--faults"), seed_of(config))
 
 
 @pytest.fixture
 def choice(request: pytest.FixtureRequest) -> random.Random:
     """Makes this test's choices: the same for the same `--fault-seed`."""
-    stash = request.config.stash
-    if SEED not in stash:
-        given = request.config.getoption("--fault-seed")
-        stash[SEED] = random.SystemRandom().randrange(1 << 32) if given is None else given
-    request.node.add_report_section("setup", "repeat with", f"--fault-seed={stash[SEED]}")
-    return random.Random(f"{stash[SEED]} {request.node.name}")
+    seed = seed_of(request.config)
+    request.node.add_report_section("setup", "repeat with", f"--fault-seed={seed}")
+    return random.Random(f"{seed} {request.node.name}")
 
 
 @pytest.fixture
@@ -103,7 +136,8 @@ def network(trial: Trial, choice: random.Random) -> Iterator[Proxy]:
 def judge(request: pytest.FixtureRequest) -> Judge:
     """`judge("F1 ...", trial, within=30, recovered=9)` waits for the end and asserts the verdict.
 
-    Nothing is lost or unexpected, and only what was struck ran twice.
+    Nothing is lost or unexpected, and only what was struck ran twice. `resumed` is noted: seconds
+    from the end of an outage until work went on.
     """
 
     def judge(
@@ -114,10 +148,10 @@ def judge(request: pytest.FixtureRequest) -> Judge:
         *,
         strict: bool = True,
         sound: bool = True,
+        resumed: float = 0.0,
     ) -> Verdict:
-        verdict = trial.settle(within, sound=sound)
-        figures = request.config.stash.setdefault(FIGURES, Figures())
-        figures.add(fault, len(trial.books.strikes), verdict)
+        verdict = replace(trial.settle(within, sound=sound), resumed=resumed)
+        figures_of(request.config).add(fault, len(trial.books.strikes), verdict)
         assert verdict.lost == ()
         assert verdict.unexpected == ()
         if strict:

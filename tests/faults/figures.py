@@ -1,5 +1,6 @@
 """The figures of a session of fault tests, printed at its end."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -7,13 +8,13 @@ from tests.faults.ledger import Verdict
 
 HEAD = (
     "fault", "strikes", "attempted", "acknowledged", "ok", "lost", "unexpected", "duplicated",
-    "recovered", "within s", "forgotten",
+    "recovered", "within s", "resumed s", "forgotten",
 )  # fmt: skip
 
 
 @dataclass
 class Figures:
-    """What each fault came to: its strikes and its verdict, in the order of the tests."""
+    """What each fault came to: its strikes and its verdict."""
 
     rows: dict[str, tuple[int, Verdict]] = field(default_factory=dict)
 
@@ -23,8 +24,11 @@ class Figures:
         self.rows[fault] = before + strikes, sum_before + verdict
 
     def cells(self) -> list[tuple[str, ...]]:
-        """The table's rows, its head first."""
-        return [HEAD, *(_cells(fault, *row) for fault, row in self.rows.items())]
+        """The table's rows, its head first; F2 comes before F10."""
+        return [
+            HEAD,
+            *(_cells(fault, *self.rows[fault]) for fault in sorted(self.rows, key=_order)),
+        ]
 
     def table(self) -> Iterator[str]:
         """The lines of a table."""
@@ -36,10 +40,14 @@ class Figures:
             yield "  ".join(cells)
 
 
+def _order(fault: str) -> list[str | int]:
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", fault)]
+
+
 def _cells(fault: str, strikes: int, verdict: Verdict) -> tuple[str, ...]:
     counts = (
         strikes, verdict.attempted, verdict.acknowledged, verdict.ok, len(verdict.lost),
         len(verdict.unexpected), len(verdict.duplicated), verdict.recovered,
     )  # fmt: skip
-    within = f"{verdict.within:.1f}" if verdict.within else "-"
-    return fault, *map(str, counts), within, str(len(verdict.forgotten) or "-")
+    spans = (f"{span:.1f}" if span else "-" for span in (verdict.within, verdict.resumed))
+    return fault, *map(str, counts), *spans, str(len(verdict.forgotten) or "-")

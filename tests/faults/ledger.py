@@ -61,7 +61,8 @@ class Lapse:
     def excuses(self, run: Run) -> bool:
         """Whether its claim or its report may be forgotten."""
         begun_in_time = run.began <= self.until + BEGIN_WITHIN
-        return begun_in_time and (run.ended is None or run.ended >= self.since)
+        reported_since = run.ended is None or run.ended >= self.since - REPORT_WITHIN
+        return begun_in_time and reported_since
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ class Verdict:
         unexcused: those among them that nothing had struck.
         recovered: the struck ones that ran to their end afterwards.
         within: seconds from the strike to the next begin, the longest.
+        resumed: seconds from the return of Redis until work went on, the longest.
     """
 
     attempted: int = 0
@@ -91,15 +93,17 @@ class Verdict:
     forgotten: tuple[str, ...] = ()
     recovered: int = 0
     within: float = 0.0
+    resumed: float = 0.0
 
     def __add__(self, other: "Verdict") -> "Verdict":
         """Both trials taken together."""
         sums = {
             name: getattr(self, name) + getattr(other, name)
             for name in self.__dataclass_fields__
-            if name != "within"
+            if name not in ("within", "resumed")
         }
-        return replace(self, **sums, within=max(self.within, other.within))
+        longest = max(self.within, other.within), max(self.resumed, other.resumed)
+        return replace(self, **sums, within=longest[0], resumed=longest[1])
 
 
 @dataclass
