@@ -78,6 +78,11 @@ def poison(key: str, how: str) -> None:
 
 
 @queue.task
+async def nap_poison(key: str, how: str) -> None:
+    poison.function(key, how)
+
+
+@queue.task
 def die_once(key: str) -> str:
     """End this process the first time."""
     try:

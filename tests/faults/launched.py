@@ -11,10 +11,16 @@ from typing import Any, Final
 
 ROOT: Final = Path(__file__).parents[2]
 CODE: Final = """
-import json, sys
+import importlib, json, sys
 from tests.faults.trial import supervise
+importlib.import_module(sys.argv[2])
 supervise({}, json.loads(sys.argv[1]))
 """
+
+
+def finds(*paths: Path) -> dict[str, str]:
+    """What has a program find modules there first, and then ours."""
+    return {"PYTHONPATH": os.pathsep.join(map(str, (*paths, ROOT / "src", ROOT)))}
 
 
 class Launched:
@@ -23,14 +29,20 @@ class Launched:
     Args:
         env: added to ours.
         options: of `Supervisor`.
+        module: imported first; may add tasks to those of `app`.
         paths: where it finds modules first.
     """
 
-    def __init__(self, env: Mapping[str, str], options: dict[str, Any], *paths: Path) -> None:
-        found = os.pathsep.join(map(str, (*paths, ROOT / "src", ROOT)))
+    def __init__(
+        self,
+        env: Mapping[str, str],
+        options: dict[str, Any],
+        *paths: Path,
+        module: str = "tests.faults.app",
+    ) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-c", CODE, json.dumps(options)],
-            env={**os.environ, **env, "PYTHONPATH": found},
+            [sys.executable, "-c", CODE, json.dumps(options), module],
+            env={**os.environ, **env, **finds(*paths)},
         )
 
     @property

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from tests.faults.relay import Relay
 from tests.faults.servers import ALWAYS, Server
 from tests.patience import wait_until
 
@@ -30,24 +31,37 @@ class Watched:
     Args:
         start: starts a server, as `own_redis` does.
         folder: for what the Sentinels write.
+        way: makes the way by which all go to the first primary; None where they go straight.
     """
 
-    def __init__(self, start: Callable[..., Server], folder: Path) -> None:
+    def __init__(
+        self,
+        start: Callable[..., Server],
+        folder: Path,
+        way: Callable[[int, bytes], Relay] | None = None,
+    ) -> None:
         self.servers = [start(*ALWAYS, "--repl-diskless-sync-delay", "0") for _ in range(3)]
         primary = self.servers[0]
+        self._by_port = {server.port: server for server in self.servers}
+        self._first = primary.port
+        if way is not None:
+            self._first = way(primary.port, WATCHERS[0].encode()).port
+            self._by_port[self._first] = primary
+            with primary.client() as client:
+                client.config_set("replica-announce-port", self._first)
         for server in self.servers:
             with server.client() as client:
                 client.execute_command("ACL", "SETUSER", *WATCHERS)
                 client.config_set("masteruser", "watchers", "masterauth", "secret")
                 client.config_set("min-replicas-to-write", 1, "min-replicas-max-lag", MOST_LAG)
                 if server is not primary:
-                    client.replicaof("127.0.0.1", primary.port)
+                    client.replicaof("127.0.0.1", self._first)
         wait_until(lambda: self._attached(primary) == 2, WITHIN)
         self._sentinels = [self._sentinel(start, folder / str(number)) for number in range(3)]
         wait_until(lambda: all(self._sees_all(one) for one in self._sentinels), WITHIN)
 
     def _sentinel(self, start: Callable[..., Server], config: Path) -> Server:
-        config.write_text(CONFIG.format(port=self.servers[0].port, down_after=DOWN_AFTER))
+        config.write_text(CONFIG.format(port=self._first, down_after=DOWN_AFTER))
         return start(str(config), "--sentinel")
 
     @property
@@ -61,7 +75,7 @@ class Watched:
         """The primary, as the Sentinels say."""
         with self._sentinels[0].client() as client:
             _, port = client.sentinel_get_master_addr_by_name("main")
-        return next(server for server in self.servers if server.port == port)
+        return self._by_port[port]
 
     def until_replaced(self, former: Server) -> None:
         """Wait until another one is primary, and says so itself."""

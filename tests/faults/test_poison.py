@@ -1,6 +1,7 @@
 """Promises 4 and 7: a job that kills its process is started so often, and no more."""
 
 import pytest
+from tests.faults import app
 from tests.faults.conftest import Judge
 from tests.faults.trial import Trial
 from tests.patience import wait_until
@@ -13,11 +14,12 @@ BACK_OFF = 9.0  # seconds at least from a second death to the next start
 @pytest.mark.faults
 @pytest.mark.parametrize("deliveries", [1, 2, 3])
 @pytest.mark.parametrize("how", ["kill", "segfault", "exit", "parent"])
+@pytest.mark.parametrize("task", ["poison", "nap_poison"])
 def test_promise_4_a_poison_job_is_started_so_often_and_others_go_on(
-    trial: Trial, judge: Judge, how: str, deliveries: int
+    trial: Trial, judge: Judge, task: str, how: str, deliveries: int
 ) -> None:
     trial.start(processes=2)
-    trial.enqueue("poison", "poison", how, expected=False, max_deliveries=deliveries)
+    trial.enqueue(task, "poison", how, expected=False, max_deliveries=deliveries)
     trial.produce(200, seconds=0.02, pause=0.02)
 
     def failed() -> bool:
@@ -27,7 +29,12 @@ def test_promise_4_a_poison_job_is_started_so_often_and_others_go_on(
 
     wait_until(failed, 40 * deliveries, "it fails")
 
-    judge("F4 poison", trial, within=60, recovered=40)
+    judge(
+        f"F4 poison, {'coroutine' if app.queue.tasks[task].is_async else 'function'}",
+        trial,
+        within=60,
+        recovered=40,
+    )
     runs = trial.read_runs("poison")
     assert len(runs) == deliveries
     if deliveries == 3:

@@ -1,14 +1,23 @@
 """Promise 8: a worker outlives whatever Redis does, and nothing is lost or doubled by it."""
 
-import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import pytest
 from tests.conftest import Eventually
 from tests.faults.conftest import Judge, OwnRedis, Trials
+from tests.faults.harms import (
+    PAUSE,
+    forgetting_scripts,
+    full,
+    killed,
+    pausing,
+    read_only,
+    reading_back,
+    restarted,
+)
 from tests.faults.servers import ALWAYS, EVERY_SECOND, Server
 from tests.faults.work import Work
 from tests.patience import wait_until
@@ -20,75 +29,9 @@ PUT_OFF = 2.0
 #: Each command takes 0.3 ms while Redis reads its file back, and it answers in between.
 SLOWLY = ("--key-load-delay", "300", "--loading-process-events-interval-bytes", "1024")
 
-PAUSE = 5.5  # seconds, longer than a client waits for an answer
-
 IDLE = 15.0  # seconds that a fault lasts at most where nothing is to do
-RESUMED = 12.0  # seconds from the return of Redis until an idle worker begins a job
-
-
-@contextmanager
-def restarted(server: Server) -> Iterator[None]:
-    """It is ended in good order, and started again."""
-    server.end(signal.SIGTERM)
-    yield
-    server.start()
-
-
-@contextmanager
-def killed(server: Server) -> Iterator[None]:
-    """It is killed, and started again."""
-    server.end()
-    yield
-    server.start()
-
-
-@contextmanager
-def reading_back(server: Server) -> Iterator[None]:
-    """It takes its time to load what it knew; it answers after every 1024 commands."""
-    with server.client() as client, client.pipeline(transaction=False) as pipeline:
-        for _ in range(5000):
-            pipeline.incr("filler")
-        pipeline.delete("filler").execute()
-    server.end()
-    server.launch()
-    server.wait_until("loading")
-    yield
-    server.wait_until("master")
-
-
-@contextmanager
-def pausing(server: Server) -> Iterator[None]:
-    """It takes commands, and answers none for so many seconds; nobody can end that earlier."""
-    with server.client() as client:
-        client.execute_command("CLIENT", "PAUSE", int(PAUSE * 1000), "ALL")
-    yield
-
-
-@contextmanager
-def read_only(server: Server) -> Iterator[None]:
-    """It is the replica of a primary that does not exist, and keeps its data."""
-    with server.client() as client:
-        client.replicaof("127.0.0.1", "1")
-        yield
-        client.replicaof("NO", "ONE")
-
-
-@contextmanager
-def full(server: Server) -> Iterator[None]:
-    """It has no memory left."""
-    with server.client() as client:
-        client.config_set("maxmemory", 1)
-        yield
-        client.config_set("maxmemory", 0)
-
-
-@contextmanager
-def forgetting_scripts(server: Server) -> Iterator[None]:
-    """It forgets all scripts."""
-    with server.client() as client:
-        client.script_flush()
-        yield
-        client.script_flush()
+RESUMED = 3.0  # seconds from the return of Redis until a worker begins a job
+OUTAGE = 7.0  # seconds, in which the pauses between two tries have grown to the longest
 
 
 @dataclass(frozen=True)
@@ -157,6 +100,49 @@ def test_promise_8_nothing_is_lost_or_repeated_and_no_worker_exits(
     trial.enqueue("work", "afterwards")
     wait_until(lambda: trial.began("afterwards"), RESUMED)
     assert work.same_workers()
+
+
+BACK = (
+    Fault("F7 Redis restarted, always", restarted),
+    Fault("F8 Redis kill -9, always", killed),
+    Fault("F9 Redis frozen past a lease (SIGSTOP)", Server.frozen),
+    Fault("F13 Redis read-only (REPLICAOF)", read_only),
+)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("busy", [False, True], ids=["idle", "busy"])
+@pytest.mark.parametrize("fault", [pytest.param(fault, id=fault.told_as) for fault in BACK])
+def test_promise_8_every_worker_works_within_three_seconds_of_the_return_of_redis(
+    trials: Trials, judge: Judge, own_redis: OwnRedis, fault: Fault, busy: bool
+) -> None:
+    """Those that had nothing to do, and those whose job ended while it was away."""
+    server = own_redis(*fault.options)
+    trial = trials(server.url)
+    for number in range(2):
+        trial.start(processes=1, claim=1)
+        trial.enqueue("work", f"first-{number}", OUTAGE / 2 if busy else 0.3)
+        trial.wait_for_begin(f"first-{number}")
+    wait_until(lambda: busy or trial.at_rest(), 10, "nothing to do")
+    children = set(trial.children())
+
+    with fault.harm(server):
+        trial.books.strike(fault.told_as)
+        time.sleep(OUTAGE)
+    back = time.monotonic()
+    for number in range(40):
+        trial.enqueue("work", f"afterwards-{number}", 0.2)
+
+    def begins() -> dict[int, float]:
+        trial.books.read()
+        runs = [run for runs in trial.books.runs.values() for run in runs if run.began > back]
+        return {run.pid: run.began for run in sorted(runs, key=lambda run: -run.began)}
+
+    wait_until(lambda: begins().keys() >= children, 20, "all work")
+    resumed = max(begins()[pid] for pid in children) - back
+    told = f"{fault.told_as}, {'busy' if busy else 'idle'}"
+    assert judge(told, trial, resumed=resumed).duplicated == ()
+    assert resumed < RESUMED
 
 
 @pytest.mark.faults

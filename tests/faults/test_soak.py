@@ -1,4 +1,7 @@
-"""Promises 1 to 4, 8 and 12 for as long as one likes: a mix of faults, by which nothing grows."""
+"""Promises 1 to 4, 8 and 12 for as long as one likes: a mix of faults, by which nothing grows.
+
+Processes, the network and Redis itself are struck.
+"""
 
 import signal
 import time
@@ -6,8 +9,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.faults.conftest import Judge
+from tests.faults.conftest import Judge, OwnRedis, Trials
+from tests.faults.harms import forgetting_scripts, full, killed, read_only, restarted
 from tests.faults.proxy import CUTS, Fault, Proxy, Rule
+from tests.faults.servers import ALWAYS, Server
 from tests.faults.trial import Started, Trial
 from tests.patience import wait_until
 
@@ -24,6 +29,21 @@ def memory(pid: int) -> float:
     return int(line.split()[1]) / 1024
 
 
+HARMS = (restarted, killed, read_only, full, forgetting_scripts, Server.frozen)
+
+
+@pytest.fixture
+def struck(own_redis: OwnRedis) -> Server:
+    """A Redis that is struck, too; with `always` it forgets nothing by that."""
+    return own_redis(*ALWAYS)
+
+
+@pytest.fixture
+def trial(trials: Trials, struck: Server) -> Trial:
+    """A trial on it."""
+    return trials(struck.url)
+
+
 @pytest.fixture
 def steady(trial: Trial) -> Iterator[Started]:
     """A supervisor that nothing strikes: what it and its children take is watched."""
@@ -36,8 +56,8 @@ def steady(trial: Trial) -> Iterator[Started]:
 class Nemesis:
     """Strikes by chance."""
 
-    def __init__(self, trial: Trial, network: Proxy) -> None:
-        self._trial, self._network = trial, network
+    def __init__(self, trial: Trial, network: Proxy, server: Server) -> None:
+        self._trial, self._network, self._server = trial, network, server
         self._frozen: list[tuple[float, list[int]]] = []
 
     def strike(self) -> None:
@@ -51,6 +71,7 @@ class Nemesis:
             self._disturb,
             self._cut_off,
             self._network.fall_silent,
+            *[self._harm_redis] * 3,  # nearly every third blow
         ]
         self._trial.choice.choice(blows)()
 
@@ -82,6 +103,12 @@ class Nemesis:
         faults = (*CUTS, Fault.LATE, Fault.HALTED, Fault.COPIED)
         self._network.be(*(Rule(fault, 0.02, seconds=0.5) for fault in faults))
 
+    def _harm_redis(self) -> None:
+        harm = self._trial.choice.choice(HARMS)
+        with harm(self._server):
+            self._trial.books.strike("redis")
+            time.sleep(self._trial.choice.uniform(0.2, 4.0))  # that long it lasts
+
     def _cut_off(self) -> None:
         self._network.go_dark()
         time.sleep(self._trial.choice.uniform(0.2, 2.0))  # that long it is dark
@@ -90,12 +117,17 @@ class Nemesis:
 
 @pytest.mark.soak
 def test_promise_12_a_mix_of_faults_loses_nothing_and_nothing_grows(
-    trial: Trial, judge: Judge, network: Proxy, steady: Started, request: pytest.FixtureRequest
+    trial: Trial,
+    judge: Judge,
+    network: Proxy,
+    struck: Server,
+    steady: Started,
+    request: pytest.FixtureRequest,
 ) -> None:
     seconds = float(request.config.getoption("--soak")) or 60.0
     for _ in range(2):
         trial.start(network.environment, processes=2)
-    nemesis, ends = Nemesis(trial, network), time.monotonic() + seconds
+    nemesis, ends = Nemesis(trial, network, struck), time.monotonic() + seconds
     wait_until(lambda: len(steady.children()) == 2, 10, "its children")
     watched: dict[int, float] = {}
     redis_then = 0
