@@ -4,7 +4,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from rq import Queue, Retry, get_current_job
@@ -205,8 +205,16 @@ QUEUES = ["from-file"]
 NAME = "of-the-file"
 
 
-def load_django() -> None:
-    """What stands for Django's database package is imported by a job."""
+def load_django(*, configured: bool = True) -> None:
+    """What stands for Django is imported by a job: with a project's settings, or without any."""
+
+    def close_old_connections() -> None:
+        if not configured:
+            raise RuntimeError("Requested setting DATABASES, but settings are not configured.")
+        note("closed")
+
+    conf: Any = ModuleType("django.conf")
+    conf.settings = SimpleNamespace(configured=configured)
     database: Any = ModuleType("django.db")
-    database.close_old_connections = lambda: note("closed")
-    sys.modules["django.db"] = database
+    database.close_old_connections = close_old_connections
+    sys.modules |= {"django.conf": conf, "django.db": database}

@@ -274,3 +274,12 @@ def test_djangos_old_connections_are_closed_before_and_after_a_job(rq: Deploymen
     rq.burst()
 
     assert rq.noted() == ["closed", "closed", "job", "closed"]
+
+
+def test_django_that_was_imported_without_a_project_disturbs_no_job(rq: Deployment) -> None:
+    first = rq.queue.enqueue(plain.load_django, configured=False)
+    second = rq.queue.enqueue(plain.note, "job")
+
+    rq.burst()
+
+    assert (status(rq, first), status(rq, second)) == ("finished", "finished")

@@ -169,9 +169,12 @@ class RqRules(RqPath):
 
 
 def _close_old_connections() -> None:
-    """What Django does around each request: a warm process outlives its database connections."""
-    database = sys.modules.get("django.db")
-    if database is not None:
+    """What Django does around each request: a warm process outlives its database connections.
+
+    Imported without a project, as by sentry-sdk, it has none, and raises when asked.
+    """
+    conf, database = sys.modules.get("django.conf"), sys.modules.get("django.db")
+    if conf is not None and database is not None and conf.settings.configured:
         database.close_old_connections()
 
 
