@@ -9,6 +9,7 @@ nox.options.sessions = ["lint", "types", "tests", "package", "docs"]
 nox.options.reuse_existing_virtualenvs = True
 
 TEST = ["-e", ".[dev]"]
+TWO_AT_ONCE = ["-n", "2"]  # tests/lanes.py says which never
 WHOLE = """
 from importlib.resources import files
 import msgqueue
@@ -53,7 +54,7 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session, rq: str) -> None:
     """The tests, on both lines of rq; arguments go to pytest."""
     _install(session, *TEST, f"rq=={rq}.*")
-    session.run("python", "-m", "pytest", *session.posargs)
+    session.run("python", "-m", "pytest", *TWO_AT_ONCE, *session.posargs)
 
 
 @nox.session

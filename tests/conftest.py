@@ -31,6 +31,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--soak", type=float, default=0, help="mix all faults for so many seconds")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """With pytest-xdist, keep apart what would disturb each other."""
+    if config.pluginmanager.hasplugin("xdist"):
+        config.pluginmanager.import_plugin("tests.lanes")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what takes long, unless it was asked for."""
     left_out = {"soak"} if config.getoption("--faults") else {"soak", "faults"}

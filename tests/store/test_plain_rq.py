@@ -49,7 +49,7 @@ def again(job: Claimed) -> Outcome:
         ({"retry": Retry(1)}, False),
         ({"meta": {"a": 1}}, False),
     ],
-    ids=str,
+    ids=lambda value: ",".join(value) or "none" if isinstance(value, dict) else None,
 )
 def test_a_claim_tells_whether_rq_alone_understands_a_job(
     rq: Queue, child: Child, option: dict[str, object], rq_only: bool
