@@ -224,8 +224,15 @@ class Trial:
         return self.books.verdict()
 
     def _told(self) -> str:
+        verdict, now = self.books.verdict(), time.monotonic()
+        told = [round(now - self.books.acknowledged[key], 2) for key in verdict.lost]
+        lapses = [(round(now - x.since, 2), round(now - x.until, 2)) for x in self.books.lapses]
         with self.speaking():
-            return f"{self.books.verdict()}; in Redis {app.queue.counts()}"
+            counts = app.queue.counts()
+        return (
+            f"{verdict}; the lost ones were acknowledged {told} s ago,"
+            f" forgetting is allowed from and to {lapses} s ago; in Redis {counts}"
+        )
 
     def close(self) -> None:
         """End all that was started."""
