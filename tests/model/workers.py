@@ -268,7 +268,7 @@ class Ward(ChildProcess):
 
     def wake(self) -> None:
         """Ring the doorbell."""
-        self.idle = self.half_idle = False
+        self.bell.idle = self.bell.half_idle = False
         self.child.woken = True
 
     def end(self) -> None:
@@ -276,10 +276,9 @@ class Ward(ChildProcess):
         self._killed = self.retired = True
         self.child.die()
 
-    def hear(self) -> bool:
+    def hear(self) -> None:
         """Look whether it rests."""
-        self.idle = self.child.idle and not self.child.woken
-        return self.idle
+        self.bell.idle = self.child.idle and not self.child.woken
 
     def reap(self) -> bool:
         """Look whether it has ended."""
