@@ -99,8 +99,11 @@ class Ledger:
     def _enqueued(self, jobs: Iterable[New]) -> None:
         """A call may have made these: no copy of it may do so again."""
         for new in jobs:
+            job = self._model.jobs.get(new.id)
+            if job is None or job.created != new.created:
+                continue  # another mention of its id, in this call or before, made what there is
             if self.renew(new.id, in_turn=new.place == "back"):
-                made = new.id, self._model.jobs[new.id].created
+                made = new.id, job.created
                 again = made in self._made and not self.lossy
                 ensure(not again, f"a late copy of its enqueue brings {new.id} back")
                 self._made.add(made)
