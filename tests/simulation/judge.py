@@ -10,6 +10,7 @@ from msgqueue.jobs import Claimed
 
 #: Seconds after trouble in which an execution may still be taken over for it.
 MEMORY: Final = 9.0
+LEASE: Final = 8.0  # seconds after a beat in which nobody takes over what it named
 
 
 @dataclass
@@ -28,11 +29,15 @@ class Judge:
         crews: by the id of the child's lane.
         taken: members of executions that a sweep took over.
         died_at: when a child died, by the id of its lane.
+        beaten: when a supervisor last beat, by its name.
+        back_at: when Redis last came back from an outage.
     """
 
     crews: dict[str, Crew] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
     died_at: dict[str, float] = field(default_factory=dict)
+    beaten: dict[str, float] = field(default_factory=dict)
+    back_at: float = -1000.0
     _troubled: dict[str, float] = field(default_factory=dict)
 
     def trouble(self, name: str, now: float) -> None:
@@ -45,10 +50,20 @@ class Judge:
         ensure(
             not crew.supervisor.alive
             or self._in_trouble(crew.supervisor, now)
-            or self._in_trouble(crew.child, now),
+            or self._in_trouble(crew.child, now)
+            or self._is_silent(crew.supervisor, now),
             f"{member} was taken over from {crew.child.name}, whose supervisor is well",
         )
         self.taken.add(member)
+
+    def was_away(self, now: float) -> bool:
+        """Whether Redis came back so short a time ago that whoever has bad luck may be too late."""
+        return now - self.back_at < MEMORY
+
+    def _is_silent(self, supervisor: Supervisor, now: float) -> bool:
+        """Whether it has not beaten for as long as a lease, for which Redis could be reached."""
+        beaten = self.beaten.get(supervisor.name, -LEASE)
+        return now - max(beaten, self.back_at) >= LEASE
 
     def _in_trouble(self, actor: Child | Supervisor, now: float) -> bool:
         return actor.frozen or now - self._troubled.get(actor.name, -MEMORY) < MEMORY

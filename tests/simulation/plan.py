@@ -110,6 +110,8 @@ class Plan:
         self._choice, self._count = choice, 0
         deeds = [deed for n in range(choice.randint(1, 6)) for deed in self._asked(f"j{n}")]
         deeds += self._blows()
+        if choice.random() < 0.05:
+            deeds += self._a_long_outage()
         self.deeds = [deed for deed in deeds if deed.name not in without]
 
     def _deed(self, kind: str, job: Job | None = None, after: int = 0) -> Deed:
@@ -156,6 +158,17 @@ class Plan:
         if choice.random() < 0.04:
             deeds.append(self._deed(choice.choice(LIES)))
         return deeds
+
+    def _a_long_outage(self) -> list[Deed]:
+        """Redis is away for longer than a lease, while several machines have work."""
+        choice = self._choice
+        self.until = 20_000
+        self.machines = [(choice.choice((1, 2)), 2) for _ in range(2)]
+        works = [Job(f"w{n}", 25.0, "ok", "1", {"queue": "default"}) for n in range(2)]
+        starts = [self._deed("enqueue", job)._replace(at=100) for job in works]
+        away = self._deed("restart redis")
+        at, seconds = choice.randint(1_000, 4_000), choice.choice((9.0, 11.0, 14.0))
+        return [*starts, away._replace(at=at, seconds=seconds)]
 
     def fate(self, number: int) -> Fate:
         """What becomes of the call of this number, as long as things go wrong."""

@@ -170,6 +170,11 @@ class Play(Traffic):
             whole = poison != "poison" and self._calm_since is None
             self._in(0, partial(self._kill, self._crew(child.name) or [], whole=whole))
 
+    def outage(self, *, over: bool = False) -> None:
+        """See `World.outage`."""
+        super().outage(over=over)
+        self._judge.back_at = self.time.clock()
+
     def replace(self) -> None:
         """See `World.replace`."""
         if not self._leaving:
@@ -179,6 +184,8 @@ class Play(Traffic):
         sweeps = call.step.script.name == "sweep"
         before = set(self.model.leases) if sweeps else set()
         answer = super()._execute(call)
+        if call.step.script.name == "beat":
+            self._judge.beaten[call.sender] = self.time.clock()
         if sweeps and not self.ledger.lossy:
             for _, member in before - self.model.leases.keys():
                 self._judge.take_over(member, self.time.clock())

@@ -1,6 +1,7 @@
 """Where plays are given: a server of its own, a clock, and the seeds one after the other."""
 
 import logging
+import random
 import shutil
 import tempfile
 import time
@@ -19,6 +20,7 @@ from tests.simulation.tally import Tally
 from msgqueue.connection import Source
 from msgqueue.embedded import EmbeddedServer
 from msgqueue.settings import Settings
+from msgqueue.worker import calls
 
 SHORTEN_FOR: Final = 10.0  # seconds at most
 
@@ -78,6 +80,8 @@ class Stage:
         plain = not changes and weaken is None
         with pytest.MonkeyPatch.context() as patch:
             install(patch, self._time)
+            pauses = random.Random(seed)  # whoever was cut off comes back at its own moment
+            patch.setattr(calls, "spread", lambda pause: pauses.uniform(0.5, 1.0) * pause)
             if weaken is not None:
                 weaken(patch)
             play = Play(redis, Plan(seed, without), seed, foretelling=plain)

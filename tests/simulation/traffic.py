@@ -15,6 +15,8 @@ from tests.simulation.judge import Crew, Judge
 from tests.simulation.plan import Fate, Plan
 from tests.simulation.tally import Tally
 
+#: After these the sender asks again at once and is answered as before: they excuse no lost lease.
+ASKED_AGAIN: Final = ("lost", "unanswered", "stray", "copied")
 CALM: Final = Fate("", 0, 0, 0, whole=False)
 
 
@@ -95,7 +97,8 @@ class Traffic(World):
         fate = CALM if self._calm_since is not None else self._plan.fate(call.number)
         if fate.mishap:
             self._note(f"c{call.number}", f"{call}: {fate.mishap}")
-            self._judge.trouble(call.sender, self.time.clock())
+            if fate.mishap not in ASKED_AGAIN or self._judge.was_away(self.time.clock()):
+                self._judge.trouble(call.sender, self.time.clock())
         there, back = fate.there, fate.back
         if fate.mishap == "slow":
             there, back = (there + fate.later, back) if fate.whole else (there, back + fate.later)
