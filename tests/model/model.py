@@ -671,14 +671,14 @@ class Model:
             self.forgotten[parent] = self.now + max(ttl, 3600) * 1000
 
     def _leave_behind(self, parent: str, gone: Job) -> None:
-        """Who waited for a deleted job alone is cancelled, unless that had finished."""
+        """Who waits for no job but a deleted one is cancelled, unless that had finished."""
         for name in self.dependents.get(parent, ()):
             job = self.jobs.get(name)
             if job is None or job.place != "deferred":
                 continue
             job.parents.remove(parent)
             follows = gone.status == "finished" or (gone.status == "failed" and job.lenient)
-            if not follows and not any(other in self.jobs for other in job.parents):
+            if not follows and self.met(job):
                 self._cancelled(name, job)
         if parent not in self.handovers:
             self.dependents.pop(parent, None)

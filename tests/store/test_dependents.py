@@ -103,6 +103,20 @@ def test_a_dependent_whose_last_parent_is_deleted_is_cancelled(
     assert places(client, behind) == ["queue"]
 
 
+@pytest.mark.parametrize("ends", ["finished", "failed"])
+def test_a_dependent_is_cancelled_whose_other_parent_had_ended_before_one_was_deleted(
+    store: Store, client: redis.Redis, spec: Spec, child: Child, ends: str
+) -> None:
+    store.run(steps.enqueue([spec("a"), spec("b")]))
+    both = rq_dependent(client, "a", "b", allow_failure=ends == "failed")
+    [first] = child.claim()
+    child.work(ok(first) if ends == "finished" else error(first), claim=0)
+
+    store.run(steps.delete("b", now_text()))
+
+    assert places(client, both) == ["canceled"]
+
+
 def test_a_dependent_goes_on_whose_other_parent_ends_after_one_was_deleted(
     store: Store, client: redis.Redis, spec: Spec, child: Child
 ) -> None:

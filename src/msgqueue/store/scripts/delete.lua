@@ -1,11 +1,11 @@
 -- delete(id, now_text)
 -- Removes a job with all that belongs to it. One that runs is refused: stop it first.
--- Dependents that wait for it, and for no other job that is still there, are cancelled: nobody would
--- ever let them go. Those of a finished one, and those that let a parent fail, follow it all the same.
+-- Dependents that wait for it, and for no other job any more, are cancelled: nobody would ever let them
+-- go. Those of a finished one, and those that let a parent fail, follow it all the same.
 -- Answers {'deleted'}, {'refused', status} or {'missing'}.
 -- A copy of its enqueue that comes late finds its id for a minute. The very same call again (known by
 -- now_text) does nothing to another job of that id.
--- uses: clock, keeping, places, calling_off
+-- uses: clock, keeping, admit, dependents, places, calling_off
 local id, now_text = ARGV[1], ARGV[2]
 local key = RQ .. 'job:' .. id
 if has_trace(id, 'd' .. now_text) then return {'deleted'} end
@@ -17,12 +17,8 @@ if place == 'claimed' or place == 'running' then return {'refused', f[1]} end
 local function leave_behind(dependent, status)
   local d = redis.call('HMGET', RQ .. 'job:' .. dependent, 'origin', 'failure_ttl', 'allow_dependency_failures')
   if not d[1] or not redis.call('ZSCORE', RQ .. 'deferred:' .. d[1], dependent) then return end
-  local parents = RQ .. 'job::' .. dependent .. ':dependencies'
-  redis.call('SREM', parents, id) -- another job of this id is not what it waits for
-  if status == 'finished' or (status == 'failed' and d[3] == '1') then return end
-  for _, parent in ipairs(redis.call('SMEMBERS', parents)) do
-    if redis.call('EXISTS', RQ .. 'job:' .. parent) == 1 then return end
-  end
+  redis.call('SREM', RQ .. 'job::' .. dependent .. ':dependencies', id) -- another job of this id is not meant
+  if status == 'finished' or (status == 'failed' and d[3] == '1') or not is_met(dependent, d[3] == '1') then return end
   call_off(dependent, d[1], d[2], now_text)
 end
 
