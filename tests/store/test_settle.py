@@ -222,3 +222,15 @@ def test_a_run_that_broke_its_limit_and_was_asked_to_stop_counts_as_failed(
     [job] = child.claim()
     store.run(steps.cancel("a", now_text()))
     assert child.settle(ended=(died(job, "timeout"),))[:2] == (0, 1)
+
+
+def test_an_outcome_is_told_as_refused_also_where_the_job_was_damaged_since(
+    store: Store, client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    store.run(steps.enqueue([spec("a")]))
+    [job] = child.claim()
+    store.run(steps.release([entry(job)], now_text()))
+    client.delete("rq:job:a")
+    client.set("rq:job:a", "no hash")
+
+    assert child.settle(outcomes=(ok(job),)) == Settled(0, 0, (f"a:{job.execution}",))

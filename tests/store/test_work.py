@@ -356,3 +356,16 @@ def test_an_enqueue_that_comes_late_finds_that_the_job_has_run_and_expired(
     client.delete("rq:job:a", "rq:results:a")  # its second is over
     assert [job.status for job in store.run(once)] == [JobStatus.FINISHED]
     assert places(client, "a") == ["finished"]  # until it is trimmed
+
+
+def test_results_of_repeated_runs_go_with_a_job_that_keeps_none(
+    store: Store, client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    store.run(steps.enqueue([spec("a", result_ttl=100, failure_ttl=-1)]))
+    [first] = child.claim()
+    [second] = child.work(ok(first, b"1:0:0:Mw==")._replace(kind="retry")).claimed
+    assert client.ttl("rq:results:a") == -1
+
+    child.work(ok(second)._replace(kind="none"), claim=0)
+
+    assert 0 < client.ttl("rq:results:a") <= client.ttl("rq:job:a") <= 100

@@ -114,10 +114,8 @@ if #runs > 0 then
     if owned[run.member] then
       local ok, said = pcall(record, run, run.how, run.value)
       if not ok then set_aside(run.queue, run.id, run.execution, said) end
-    else
-      forget(run.queue, run.id, run.execution, true)
-      local ok, ended = pcall(end_canceled, run, run.how, run.value)
-      if not ok or not ended then refuse(run.member) end
+    elseif refuse_outcome(run, run.how, run.value) == 'lost' then
+      refuse(run.member)
     end
   end
   visit_ended(now_text)

@@ -100,14 +100,19 @@ local function succeed(run, job, value)
   if ttl >= 0 and ttl < FLOOR then leave_trace(run.id, '+' .. job.created_at) end
   if ttl == 0 and not dependents then return vanish(run) end
   if job.deaths then redis.call('HDEL', run.key, 'mq_deaths') end
+  local kept = ttl == 0 and FLOOR or ttl
   if value then
     redis.call('HSET', run.key, 'status', 'finished', 'started_at', run.started_text, 'ended_at', run.ended_text)
-    if ttl ~= 0 then add_result(run, ttl, 1, 'return_value', value) end
   else
     redis.call('HSET', run.key, 'status', 'finished', 'started_at', run.started_text, 'ended_at', run.ended_text,
       'mq_none', 1)
   end
-  keep('finished:', run, ttl == 0 and FLOOR or ttl)
+  if value and ttl ~= 0 then
+    add_result(run, ttl, 1, 'return_value', value)
+  else
+    expire(RQ .. 'results:' .. run.id, kept) -- what runs that asked to be repeated left there
+  end
+  keep('finished:', run, kept)
 end
 
 -- rq's rule for its own jobs: kept for 0 seconds is not kept. Ours can be seen for a while.
@@ -234,11 +239,17 @@ local function record(run, kind, value)
   return answer
 end
 
--- One outcome. Answers '', 'lost' (the execution is not the job's any more) or 'gone'.
+-- The outcome of an execution that is not its job's any more: 'lost', or 'gone' where rq cancelled it.
+local function refuse_outcome(run, kind, value)
+  forget(run.queue, run.id, run.execution, true)
+  local ok, ended = pcall(end_canceled, run, kind, value)
+  return ok and ended and 'gone' or 'lost'
+end
+
+-- One outcome. Answers what `record` or `refuse_outcome` does.
 local function report(run, kind, value)
   if owns(run.queue, run.id, run.execution) then return record(run, kind, value) end
-  forget(run.queue, run.id, run.execution, true)
-  return end_canceled(run, kind, value) and 'gone' or 'lost'
+  return refuse_outcome(run, kind, value)
 end
 
 -- The process died under a job that had begun, or may have. Answers 'requeued', 'failed',
