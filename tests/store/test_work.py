@@ -8,7 +8,7 @@ import redis
 from rq.job import Job
 from rq.results import Result
 from rq.serializers import JSONSerializer
-from tests.store.conftest import Child, Spec, entry, error, ok, places, status
+from tests.store.conftest import Child, Spec, entry, error, now_text, ok, places, status
 
 from msgqueue.jobs import JobStatus, Outcome, Retry
 from msgqueue.store import steps
@@ -369,3 +369,19 @@ def test_results_of_repeated_runs_go_with_a_job_that_keeps_none(
     child.work(ok(second)._replace(kind="none"), claim=0)
 
     assert 0 < client.ttl("rq:results:a") <= client.ttl("rq:job:a") <= 100
+
+
+def test_a_call_that_is_sent_again_once_all_was_taken_over_claims_the_same_job_anew(
+    store: Store, client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    store.run(steps.enqueue([spec("a")]))
+    [unread] = child.claim()
+    client.delete(f"rq:worker:{child.lane.worker}")  # it was away for over a minute
+    store.run(steps.release([entry(unread)], now_text()))
+    child.seq = 0  # of the last call that was answered
+    child.beat()
+
+    [job] = child.claim()
+
+    assert (job.id, job.execution) == ("a", unread.execution)
+    assert places(client, "a") == ["wip"]

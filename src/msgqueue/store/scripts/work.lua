@@ -124,11 +124,12 @@ flush()
 
 -- Whether an id in a list is to be run: 'take', 'alone' (only as the first of a claim), 'wait' for
 -- being the first, or 'drop'.
+local mine = {} -- ids that this call has taken
 local function judge(queue, id, f, died, first)
   local status, former = f[STATUS], f[EXECUTION]
   if status == 'canceled' then return 'drop' end
   if not f[DATA] then error('its hash has no data', 0) end -- or is gone, then nothing is set aside
-  if former and (former == execution or owns(queue, id, former)) then return 'drop' end -- a second copy
+  if mine[id] or (former and owns(queue, id, former)) then return 'drop' end -- a second copy
   if status ~= 'queued' then
     if redis.call('ZCARD', RQ .. 'executions:' .. id) > 0 then return 'drop' end
     local registry = (status == 'finished' and 'finished:') or
@@ -147,6 +148,7 @@ local function take(queue, id, first)
   if verdict == 'wait' or verdict == 'drop' then return verdict end
   if not is_text(id) then error('its id is no text', 0) end
   local limit = time_limit(f[TIMEOUT])
+  mine[id] = true
   redis.call('HSET', key, 'status', 'started', 'started_at', now_text, 'worker_name', worker, 'mq_exec', execution)
   if f[ORIGIN] ~= queue then redis.call('HSET', key, 'origin', queue) end
   if max_deliveries and not f[OURS] then redis.call('HSET', key, 'mq_max', max_deliveries) end
