@@ -32,8 +32,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """With pytest-xdist, keep apart what would disturb each other."""
-    if config.pluginmanager.hasplugin("xdist"):
+    """With pytest-xdist, keep apart what would disturb each other, unless all faults are run."""
+    if config.pluginmanager.hasplugin("xdist") and not config.getoption("--faults"):
         config.pluginmanager.import_plugin("tests.lanes")
 
 
