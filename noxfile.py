@@ -23,11 +23,14 @@ def _install(session: nox.Session, *requirements: str) -> None:
     session.run("pip", "install", "--quiet", *requirements, silent=True)
 
 
-def _run_anew(session: nox.Session, profile: str, *options: str) -> None:
-    """Run the tests of a profile of Hypothesis, which bear its name, with a seed not used yet."""
+def _run_anew(session: nox.Session, profile: str) -> None:
+    """Run the tests of a profile of Hypothesis, which bear its name, with a seed not used yet.
+
+    One such test may take long; told of its stacks meanwhile, Python 3.11 can crash under a tracer.
+    """
     _install(session, *TEST)
     seed = f"--hypothesis-seed={random.randrange(1 << 32)}"  # noqa: S311 - a choice, no secret
-    how = (f"--hypothesis-profile={profile}", seed, *options)
+    how = (f"--hypothesis-profile={profile}", seed, "--override-ini=faulthandler_timeout=0")
     session.run("python", "-m", "pytest", f"tests/{profile}", *how, *session.posargs)
 
 
@@ -86,7 +89,7 @@ def soak(session: nox.Session) -> None:
 @nox.session
 def fuzz(session: nox.Session) -> None:
     """Whatever comes from outside, damaged in ways not tried before; the seed repeats it."""
-    _run_anew(session, "fuzz", "--override-ini=faulthandler_timeout=0")
+    _run_anew(session, "fuzz")
 
 
 @nox.session
