@@ -67,7 +67,7 @@ class Connection(redis.Connection):
             for address in addresses(name, self.port, self.socket_connect_timeout):
                 self.host = address
                 try:
-                    return super()._connect()  # type: ignore[no-untyped-call] # redis-py's
+                    return super()._connect()  # type: ignore[no-untyped-call] # redis-py gives it no hints
                 except OSError as error:
                     failed = error
         finally:

@@ -19,8 +19,8 @@ class _Connection(SentinelManagedConnection, names.Connection):
 
     def send_packed_command(self, command: Any, check_health: bool = True) -> None:
         if self._sock is None:
-            self.connect()  # type: ignore[no-untyped-call] # redis-py's
-        super().send_packed_command(command, check_health)  # type: ignore[no-untyped-call] # redis-py's
+            self.connect()  # type: ignore[no-untyped-call] # redis-py gives it no hints
+        super().send_packed_command(command, check_health)  # type: ignore[no-untyped-call] # redis-py gives it no hints
 
 
 class _TLSConnection(_Connection, SentinelManagedSSLConnection, names.TLSConnection):

@@ -110,7 +110,7 @@ def _prepare(queue: TaskQueue) -> _Hook:
             abort(405)
         if (request.view_args or {}).get("instance_number", 0):
             abort(404)
-        current_app.redis_conn = queue.source.client()  # type: ignore[attr-defined] # rq-dashboard's
+        current_app.redis_conn = queue.source.client()  # type: ignore[attr-defined] # rq-dashboard adds it
 
     return prepare
 

@@ -54,7 +54,7 @@ class Reader:
         """The registry's object and its length; 404 where there is no such registry."""
         if registry not in REGISTRIES:
             abort(404, f"no registry {registry!r}")
-        connection = current_app.redis_conn  # type: ignore[attr-defined] # rq-dashboard's
+        connection = current_app.redis_conn  # type: ignore[attr-defined] # rq-dashboard adds it
         if registry == "queued":
             found = self._web.Queue(queue, connection=connection, job_class=self.job_class)
             return found, found.count
@@ -75,7 +75,7 @@ class Reader:
             DamagedJob: rq cannot read it.
         """
         try:
-            return self.job_class.fetch(job_id, current_app.redis_conn)  # type: ignore[attr-defined] # rq-dashboard's
+            return self.job_class.fetch(job_id, current_app.redis_conn)  # type: ignore[attr-defined] # rq-dashboard adds it
         except (self._web.NoSuchJobError, ValueError) as error:
             raise JobNotFound(job_id) from error
 

@@ -106,7 +106,7 @@ class RqRules(RqPath):
         """Tell rq's worker first, which has a handler for it."""
         if death.run.cause not in DELIBERATE:
             told = job, death.pid, death.exit.status, death.exit.usage
-            self._worker.handle_work_horse_killed(*told)  # type: ignore[no-untyped-call] # rq's
+            self._worker.handle_work_horse_killed(*told)  # type: ignore[no-untyped-call] # rq gives it no hints
         super().after_death(job, death)
 
     def _run(self, job: Claimed, now: float, extend: Extend) -> Ending:
