@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 from tests.benchmarks.conftest import OURS, TrialOf
 from tests.conftest import Eventually
+from tests.patience import wait_until
 
 from benchmarks import rq_view
 
@@ -52,8 +54,7 @@ def stop_with_unreported_ends(siege: Siege, fleet: Fleet) -> None:
             continue
         (child,) = fleet.children()
         os.kill(child, signal.SIGSTOP)
-        while _state(child) != "T":
-            time.sleep(0.001)
+        wait_until(partial(_stands_still, child), within=5.0, pause=0.001)
         if unreported() == unreported() == UNREPORTED:  # a report on its way comes in between
             last = max(siege.one.stamps.ends[:JOBS])
             while time.monotonic() < last + NOTED_WITHIN + siege.late:
@@ -61,6 +62,10 @@ def stop_with_unreported_ends(siege: Siege, fleet: Fleet) -> None:
             return
         os.kill(child, signal.SIGCONT)
     pytest.fail("the child reported each end at once")
+
+
+def _stands_still(process: int) -> bool:
+    return _state(process) == "T"
 
 
 def _state(pid: int) -> str:
