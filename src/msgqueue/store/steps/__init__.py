@@ -1,0 +1,76 @@
+"""The steps of the protocol: one function a step, which does no I/O and returns what to call.
+
+Each changes the state of jobs in one Lua script, so that no crash can fall between its parts. The
+script's file says what it reads, decides and writes. The modules are named after who makes the
+steps: `client`, `worker`, `upkeep`; those in `reading`, by whomever, change nothing.
+"""
+
+from msgqueue.store.steps.client import cancel, delete, enqueue, requeue, save_meta
+from msgqueue.store.steps.reading import (
+    COUNTED,
+    counts,
+    meta,
+    oldest,
+    page,
+    queues,
+    read,
+    results,
+    supervisors,
+    waiting,
+    workers,
+    writable,
+)
+from msgqueue.store.steps.step import Step
+from msgqueue.store.steps.upkeep import (
+    handover,
+    lead,
+    leave_promoting,
+    leftovers,
+    promote,
+    sweep,
+    trim,
+)
+from msgqueue.store.steps.worker import (
+    beat,
+    note_shutdown,
+    register,
+    release,
+    settle,
+    stop,
+    work,
+)
+
+__all__ = [
+    "COUNTED",
+    "Step",
+    "beat",
+    "cancel",
+    "counts",
+    "delete",
+    "enqueue",
+    "handover",
+    "lead",
+    "leave_promoting",
+    "leftovers",
+    "meta",
+    "note_shutdown",
+    "oldest",
+    "page",
+    "promote",
+    "queues",
+    "read",
+    "register",
+    "release",
+    "requeue",
+    "results",
+    "save_meta",
+    "settle",
+    "stop",
+    "supervisors",
+    "sweep",
+    "trim",
+    "waiting",
+    "work",
+    "workers",
+    "writable",
+]
