@@ -82,8 +82,9 @@ def soak(session: nox.Session) -> None:
     """A mix of faults for so many minutes, 30 by default: `nox -s soak -- 5`."""
     _install(session, *TEST)
     minutes, *more = session.posargs or ["30"]
-    seconds = f"--soak={60 * float(minutes)}"
-    session.run("python", "-m", "pytest", "tests/faults/test_soak.py", seconds, *more)
+    seconds = 60 * float(minutes)
+    how = f"--soak={seconds}", f"--override-ini=faulthandler_timeout={seconds + 600}"
+    session.run("python", "-m", "pytest", "tests/faults/test_soak.py", *how, *more)
 
 
 @nox.session
