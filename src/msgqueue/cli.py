@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Annotated, Any, Final
 
@@ -23,7 +22,7 @@ from msgqueue.observe import logs
 from msgqueue.queue import TaskQueue
 from msgqueue.settings import Settings
 from msgqueue.store import damage, steps
-from msgqueue.store.codec import time_text
+from msgqueue.store.codec import now_text
 from msgqueue.worker import order, scaling
 from msgqueue.worker.supervisor import run
 
@@ -232,7 +231,7 @@ def damaged(
             found = store.run(damage.damaged(limit))
             (tables.show_json if as_json else tables.show_damages)(found)
         elif requeue:
-            now = time_text(datetime.now(UTC))
+            now = now_text()
             restored = {name: store.run(damage.restore(name, now)) for name in job_ids}
             _tell(restored, as_json)
             _fail_for(restored)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from datetime import UTC, datetime
 from typing import Any, Final, Generic, Self, TypeVar
 
 from msgqueue.errors import (
@@ -16,7 +15,7 @@ from msgqueue.errors import (
 from msgqueue.jobs import JobError, JobInfo, JobStatus
 from msgqueue.runner import Runner
 from msgqueue.store import steps
-from msgqueue.store.codec import error_of, time_text
+from msgqueue.store.codec import error_of, now_text
 from msgqueue.store.messages import Requeued, Stored
 from msgqueue.store.operations import Operation
 from msgqueue.store.waiting import Standing
@@ -89,7 +88,7 @@ class Job(Generic[R]):
             JobNotFound: it is no longer there.
         """
         store = self._runner.blocking("job.cancel_async")
-        cancelled = store.run(steps.cancel(self.id, time_text(datetime.now(UTC))))
+        cancelled = store.run(steps.cancel(self.id, now_text()))
         if cancelled.stopping:
             try:
                 return self._left(self._runner.wait(self.id, STOPS_WITHIN).status)
@@ -99,8 +98,8 @@ class Job(Generic[R]):
 
     async def cancel_async(self) -> JobStatus:
         """Like `cancel`, without blocking the event loop."""
-        step = steps.cancel(self.id, time_text(datetime.now(UTC)))
-        cancelled = await self._runner.async_store.run(step)
+        store = self._runner.async_store
+        cancelled = await store.run(steps.cancel(self.id, now_text()))
         if cancelled.stopping:
             try:
                 return self._left((await self._runner.wait_async(self.id, STOPS_WITHIN)).status)
@@ -115,13 +114,13 @@ class Job(Generic[R]):
             JobNotFound: it is no longer there.
             JobConflict: it has not ended.
         """
-        step = steps.requeue(self.id, time_text(datetime.now(UTC)))
-        return self._requeued(self._runner.blocking("job.retry_async").run(step))
+        store = self._runner.blocking("job.retry_async")
+        return self._requeued(store.run(steps.requeue(self.id, now_text())))
 
     async def retry_async(self) -> Self:
         """Like `retry`, without blocking the event loop."""
-        step = steps.requeue(self.id, time_text(datetime.now(UTC)))
-        return self._requeued(await self._runner.async_store.run(step))
+        store = self._runner.async_store
+        return self._requeued(await store.run(steps.requeue(self.id, now_text())))
 
     def result(self, timeout: float | None = None) -> R:
         """Wait for the job's end and answer with what its task returned.

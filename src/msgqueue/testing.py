@@ -31,7 +31,7 @@ from msgqueue.connection import Source
 from msgqueue.jobs import Claimed, Outcome
 from msgqueue.queue import TaskQueue
 from msgqueue.store import steps
-from msgqueue.store.codec import unix_text
+from msgqueue.store.codec import now_text
 from msgqueue.store.messages import Lane
 from msgqueue.worker.endings import Ending
 from msgqueue.worker.execution import Call, Execution
@@ -95,7 +95,7 @@ class InlineWorker:
         lane = self._lane or self._registered()
         for count in (0, 1):
             self._seq += 1
-            step = steps.work(lane, self._seq, outcomes, names, count, _now_text())
+            step = steps.work(lane, self._seq, outcomes, names, count, now_text())
             worked = store.run(step)
             if worked.state == "missing":  # the test flushed Redis
                 lane, outcomes = self._registered(), []
@@ -103,7 +103,7 @@ class InlineWorker:
             if worked.claimed:
                 return worked.claimed[0]
             outcomes = []
-            store.run(steps.promote(names, lane.worker, _now_text()))
+            store.run(steps.promote(names, lane.worker, now_text()))
         return None
 
     def _registered(self) -> Lane:
@@ -111,7 +111,7 @@ class InlineWorker:
         identity = Identity()
         self._lane, self._seq = Lane(name, identity.worker_name(name)), 0
         shown = identity.shown(identity.pid, Terms(self._queue.names))
-        self._queue.store.run(steps.register(self._lane, shown, _now_text()))
+        self._queue.store.run(steps.register(self._lane, shown, now_text()))
         return self._lane
 
 
@@ -237,7 +237,3 @@ class _FakeSource(Source):
         if client is not None:
             await client.aclose()
         self.close()
-
-
-def _now_text() -> str:
-    return unix_text(time.time())

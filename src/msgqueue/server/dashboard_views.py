@@ -1,7 +1,6 @@
 """What rq-dashboard shows and does, where its own views fail, count wrong or lose jobs."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from functools import partial
 from operator import attrgetter
 from typing import Any
@@ -14,7 +13,7 @@ from msgqueue.jobs import JobStatus
 from msgqueue.queue import TaskQueue
 from msgqueue.server.dashboard_jobs import REGISTRIES, JsonOrText, Reader
 from msgqueue.store import steps
-from msgqueue.store.codec import time_text
+from msgqueue.store.codec import now_text
 
 MAX_PAGE = 200
 MAX_DIGITS = 10  # of a page's number
@@ -183,7 +182,7 @@ def _changing(queue: TaskQueue, reader: Reader) -> dict[str, View]:
 
 def _delete(queue: TaskQueue, job_id: str) -> None:
     """Delete a job; one that runs is stopped first."""
-    step = steps.delete(job_id, time_text(datetime.now(UTC)))
+    step = steps.delete(job_id, now_text())
     if queue.store.run(step) != "refused":
         return
     queue.cancel(job_id)

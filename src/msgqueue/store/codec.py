@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 import zlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -42,6 +43,11 @@ INFO_FIELDS = (
 def time_text(moment: datetime) -> str:
     """A moment as rq writes it; `strftime` costs four times as much."""
     return f"{moment.astimezone(UTC).isoformat(timespec='microseconds')[:26]}Z"
+
+
+def now_text() -> str:
+    """This moment as rq writes it."""
+    return unix_text(time.time())
 
 
 def unix_text(seconds: float) -> str:

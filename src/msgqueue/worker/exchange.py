@@ -12,7 +12,7 @@ from msgqueue.jobs import Claimed, Outcome
 from msgqueue.observe.faults import fault_point
 from msgqueue.observe.logs import event
 from msgqueue.store import operations
-from msgqueue.store.codec import unix_text
+from msgqueue.store.codec import now_text
 from msgqueue.store.messages import Lane, Worked
 from msgqueue.store.operations import Operation
 from msgqueue.store.run import Link, spread
@@ -108,11 +108,11 @@ class Exchange:
         self._journal.note_call(self._seq, self._seq - 1)
         fault_point("claim.before")
         sent_at = clock()  # the lease runs from the first try, which may have been carried out
-        now_text = unix_text(time.time())
+        claimed_at = now_text()
         worked: Worked | None = None
         while worked is None:
             try:
-                worked = yield work(self._lane, self._seq, outcomes, queues, count, now_text)
+                worked = yield work(self._lane, self._seq, outcomes, queues, count, claimed_at)
             except ValueTooLarge as error:  # nothing was done: the same call, with one failure
                 outcomes = self._fail_largest(outcomes, error)
         self._journal.free(slot for slot, _ in reported)

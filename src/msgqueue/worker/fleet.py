@@ -1,7 +1,6 @@
 """The children of one supervisor: started, replaced, woken, stopped, and settled when they end."""
 
 import logging
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -11,7 +10,7 @@ from msgqueue.observe.faults import fault_point
 from msgqueue.observe.logs import event
 from msgqueue.queue import TaskQueue
 from msgqueue.store import steps
-from msgqueue.store.codec import unix_text
+from msgqueue.store.codec import now_text
 from msgqueue.store.messages import Entry, Settled
 from msgqueue.store.signals import Wakeup
 from msgqueue.worker.account import Record
@@ -154,7 +153,7 @@ class Fleet:
         self._pace_starts(child)
         fault_point("settle.before")
         self._calls.ask(
-            lambda: steps.settle(child.lane, outcomes, judged, held, _now_text()),
+            lambda: steps.settle(child.lane, outcomes, judged, held, now_text()),
             partial(self._settled, child),
         )
 
@@ -207,7 +206,7 @@ class Fleet:
             child.reported(ended)
 
         self._calls.ask(
-            lambda: steps.release(entries, _now_text(), outcomes, child.lane.worker), done
+            lambda: steps.release(entries, now_text(), outcomes, child.lane.worker), done
         )
 
     def hear(self, child: ChildProcess) -> bool:
@@ -292,8 +291,4 @@ class Fleet:
 
 
 def _registration(child: ChildProcess) -> steps.Step[bool]:
-    return steps.register(child.lane, child.shown, _now_text())
-
-
-def _now_text() -> str:
-    return unix_text(time.time())
+    return steps.register(child.lane, child.shown, now_text())

@@ -1,13 +1,12 @@
 """The beat: one step that keeps all children registered and their jobs leased."""
 
 import logging
-import time
 from collections.abc import Callable, Iterable
 from typing import Final
 
 from msgqueue.observe.logs import event
 from msgqueue.store import keys, steps
-from msgqueue.store.codec import unix_text
+from msgqueue.store.codec import now_text
 from msgqueue.store.messages import Beat, Beaten
 from msgqueue.worker.account import Record
 from msgqueue.worker.calls import Calls
@@ -65,7 +64,7 @@ class Heart:
             beats.append(beat)
             self._named.append((child, records))
         self._shown = frozenset().union(*(beat.running for beat in beats))
-        return steps.beat(beats, unix_text(time.time()))
+        return steps.beat(beats, now_text())
 
     def _heard(self, answers: tuple[Beaten, ...]) -> None:
         self._under_way = False

@@ -4,10 +4,9 @@ import os
 import platform
 import socket
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from importlib.metadata import version
 
-from msgqueue.store.codec import time_text
+from msgqueue.store.codec import now_text
 from msgqueue.store.messages import Worker
 from msgqueue.worker.terms import Terms
 
@@ -23,7 +22,7 @@ class Identity:
 
     host: str = field(default_factory=socket.gethostname)
     pid: int = field(default_factory=os.getpid)
-    birth: str = field(default_factory=lambda: time_text(datetime.now(UTC)))
+    birth: str = field(default_factory=now_text)
     rq_version: str = field(default_factory=lambda: version("rq"))
     python_version: str = field(default_factory=platform.python_version)
     ip_address: str = ""

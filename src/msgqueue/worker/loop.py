@@ -5,7 +5,6 @@ import os
 import select
 import signal
 import socket
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,7 +13,7 @@ from typing import Final
 from msgqueue.observe.logs import event
 from msgqueue.queue import TaskQueue
 from msgqueue.store import steps
-from msgqueue.store.codec import unix_text
+from msgqueue.store.codec import now_text
 from msgqueue.store.messages import Entry
 from msgqueue.store.signals import Signal, Wakeup
 from msgqueue.worker import crowd, heart, scaler, watch
@@ -294,8 +293,8 @@ class Loop:
     def _tell_shutdown(self) -> None:
         """Let rq's views show that the workers were asked to end."""
         workers = [child.lane.worker for child in self._fleet.living]
-        now_text = unix_text(time.time())
-        self._calls.ask(lambda: steps.note_shutdown(workers, now_text), lambda _count: None)
+        asked_at = now_text()
+        self._calls.ask(lambda: steps.note_shutdown(workers, asked_at), lambda _count: None)
 
     def _over(self) -> bool:
         """Whether children and extras have ended, and their accounts are settled or given up."""

@@ -4,7 +4,6 @@ import math
 import multiprocessing
 import os
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
@@ -18,7 +17,7 @@ from msgqueue.errors import RedisError
 from msgqueue.observe.logs import make_heard
 from msgqueue.queue import TaskQueue
 from msgqueue.store import keys, steps
-from msgqueue.store.codec import text, unix_text
+from msgqueue.store.codec import now_text, text
 from msgqueue.store.messages import Promoted
 from msgqueue.worker import memory
 from msgqueue.worker.identity import Identity
@@ -174,7 +173,7 @@ class RqWorker(PerformingWorker):
         """Queue what is due: a burst would not wait for it."""
         found: dict[str, Promoted] = {}
         while not found or any(one.moved for one in found.values()):
-            step = steps.promote(self.queue_names(), self.name, unix_text(time.time()))
+            step = steps.promote(self.queue_names(), self.name, now_text())
             found = queue.store.run(step)
 
     def _leave_promoting(self, queue: TaskQueue) -> None:

@@ -7,13 +7,12 @@ Each step is small.
 
 import logging
 import secrets
-import time
 from functools import partial
 from typing import Final
 
 from msgqueue.observe.logs import event
 from msgqueue.store import steps
-from msgqueue.store.codec import unix_text
+from msgqueue.store.codec import now_text
 from msgqueue.store.damage import Damages, damaged
 from msgqueue.store.messages import Leftovers, Promoted, Swept
 from msgqueue.worker.calls import Calls
@@ -94,14 +93,14 @@ class Upkeep:
         now = clock()
         if now >= self._leftovers_at:
             self._leftovers_at = now + LEFTOVERS_EVERY
-            self._calls.ask(lambda: steps.leftovers(self._token, _now_text()), self._cleared)
+            self._calls.ask(lambda: steps.leftovers(self._token, now_text()), self._cleared)
         if now >= self._handover_at:
             self._handover_at = now + HANDOVER_EVERY
-            self._calls.ask(lambda: steps.handover(_now_text()), self._handed_over)
+            self._calls.ask(lambda: steps.handover(now_text()), self._handed_over)
 
     def _sweep(self) -> None:
         self._sweep_at = NEVER  # until it is answered
-        self._calls.ask(lambda: steps.sweep(self._token, _now_text()), self._swept)
+        self._calls.ask(lambda: steps.sweep(self._token, now_text()), self._swept)
 
     def _swept(self, swept: Swept) -> None:
         if swept.requeued or swept.failed:
@@ -121,7 +120,7 @@ class Upkeep:
             event(logger, "plain rq's jobs recovered", level=logging.WARNING, **left._asdict())
 
     def _promote(self) -> steps.Step[dict[str, Promoted]]:
-        return steps.promote(self._queues, self._name, _now_text())
+        return steps.promote(self._queues, self._name, now_text())
 
     def _promoted(self, found: dict[str, Promoted]) -> None:
         if self._promote_at == NEVER:  # it leaves, and has given its locks back
@@ -150,10 +149,6 @@ class Upkeep:
     def _trimmed_some(self, queue: str, count: int) -> None:
         if count:
             self._trim(queue)
-
-
-def _now_text() -> str:
-    return unix_text(time.time())
 
 
 def _done(_answer: bool) -> None:
