@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.fuzz.effort import fuzzed
 from tests.fuzz.strategies import any_text, can_be_sent, json_values, loose_json, system_text
 
-from msgqueue import cli
+from msgqueue.cli import arguments
 from msgqueue.errors import ConfigurationError, InvalidOption, UnknownQueue
 from msgqueue.jobs import JobOptions, JobSpec, Retry
 from msgqueue.options import merged
@@ -123,7 +123,7 @@ def test_queues_are_read_or_refused(text: str) -> None:
 @fuzzed(200)
 @given(text=any_text | loose_json | long_number, name=any_text)
 def test_an_argument_is_a_value_or_text(text: str, name: str) -> None:
-    value = cli._value(text)
+    value = arguments.value_of(text)
     with suppress(ConfigurationError):
-        named = cli._named(f"{name}={text}")
+        named = arguments.argument_of(f"{name}={text}")
         assert named[0] != name or repr(named[1]) == repr(value)

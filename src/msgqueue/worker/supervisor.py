@@ -163,33 +163,6 @@ class Supervisor:
             owned.end()
 
 
-def run(
-    queue: TaskQueue,
-    *,
-    processes: Processes = 1,
-    queues: Sequence[str] | Mapping[str, int] | None = None,
-    concurrency: int = 100,
-    max_jobs: int | None = None,
-    max_memory: float | None = None,
-    burst: bool = False,
-    wait_target: float = WAIT_TARGET,
-    extras: Sequence[Extra] = (),
-) -> int:
-    """Run a supervisor to its end, for our commands; the exit code."""
-    supervisor = Supervisor(
-        queue,
-        processes,
-        queues=queues,
-        concurrency=concurrency,
-        max_jobs=max_jobs,
-        max_memory=max_memory,
-        burst=burst,
-        wait_target=wait_target,
-        extras=extras,
-    )
-    return supervisor.run()
-
-
 def _context(chosen: StartMethod | None) -> Context:
     """How children are started: forked, so that what was imported is shared, where that is safe."""
     if chosen == "fork":

@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.table import Table
 
 from msgqueue.jobs import JobInfo, JobStatus, Page, StoredResult
-from msgqueue.store.damage import Damages, Remains
 from msgqueue.store.messages import WorkerInfo
 from msgqueue.store.steps import COUNTED
 
@@ -23,16 +22,25 @@ def show_json(value: Any) -> None:
     typer.echo(json.dumps(to_jsonable_python(value), indent=2, ensure_ascii=False))
 
 
+def tell(statuses: Mapping[str, str], as_json: bool) -> None:
+    """Print what became of each job."""
+    if as_json:
+        show_json(statuses)
+    else:
+        for job_id, status in statuses.items():
+            typer.echo(f"{job_id} {status}")
+
+
 def show_jobs(page: Page[JobInfo]) -> None:
     """Print a page of jobs, and how to see the next one."""
     if not page.items:
         typer.echo("no jobs")
         return
     rows = [
-        (job.id, job.task, job.queue, job.status.value, _ago(_newest(job)), _error(job))
+        (job.id, job.task, job.queue, job.status.value, ago(_newest(job)), _error(job))
         for job in page.items
     ]
-    _table(("job", "task", "queue", "status", "since", "error"), rows)
+    show_table(("job", "task", "queue", "status", "since", "error"), rows)
     if page.next_cursor is not None:
         typer.echo(f"more: --cursor {page.next_cursor}")
 
@@ -54,7 +62,7 @@ def show_job(job: JobInfo, result: StoredResult | None) -> None:
         "meta": json.dumps(job.meta, ensure_ascii=False) if job.meta else None,
         "result": result_text(result),
     }
-    _table(("", ""), [(name, value) for name, value in facts.items() if value], header=False)
+    show_table(("", ""), [(name, value) for name, value in facts.items() if value], header=False)
     if result is not None and result.traceback:
         typer.echo(result.traceback.rstrip())
 
@@ -65,7 +73,7 @@ def show_queues(counts: Mapping[str, Mapping[JobStatus, int]]) -> None:
         typer.echo("no queues")
         return
     rows = [(name, *(at[status] for status in COUNTED)) for name, at in counts.items()]
-    _table(("queue", *(status.value for status in COUNTED)), rows)
+    show_table(("queue", *(status.value for status in COUNTED)), rows)
 
 
 def show_workers(workers: Sequence[WorkerInfo]) -> None:
@@ -84,44 +92,7 @@ def show_workers(workers: Sequence[WorkerInfo]) -> None:
         )
         for worker in workers
     ]
-    _table(("worker", "state", "queues", "process", "finished", "failed"), rows)
-
-
-def show_damages(damages: Damages) -> None:
-    """Print what was set aside."""
-    if not damages.total:
-        typer.echo("no damaged jobs")
-        return
-    rows = [(one.id, _ago(one.at), one.reason.partition("\n")[0]) for one in damages.newest]
-    _table(("job", "set aside", "reason"), rows)
-    if damages.total > len(rows):
-        typer.echo(f"{damages.total} in all: --limit {damages.total}")
-
-
-def readable(remains: Mapping[str, Remains | None]) -> dict[str, dict[str, Any] | None]:
-    """What was set aside as text: bytes that are no plain text are escaped as Python does."""
-    return {name: _readable(one) if one else None for name, one in remains.items()}
-
-
-def show_remains(remains: Mapping[str, Mapping[str, Any] | None]) -> None:
-    """Print what `readable` gives of some jobs; nothing of one that was not set aside."""
-    for name, one in remains.items():
-        if one is None:
-            continue
-        raw = one["raw"]
-        rows = raw.items() if isinstance(raw, dict) else [("raw", value) for value in raw]
-        facts = [("job", name), ("set aside", _ago(one["at"])), ("reason", one["reason"])]
-        _table(("", ""), [*facts, ("type", one["type"]), *rows], header=False)
-
-
-def _readable(one: Remains) -> dict[str, Any]:
-    texts = [_escaped(value) for value in one.raw]
-    pairs = dict(zip(texts[::2], texts[1::2], strict=True)) if one.type == "hash" else texts
-    return {"at": one.damage.at, "reason": one.damage.reason, "type": one.type, "raw": pairs}
-
-
-def _escaped(raw: bytes) -> str:
-    return repr(raw)[2:-1]
+    show_table(("worker", "state", "queues", "process", "finished", "failed"), rows)
 
 
 def result_text(result: StoredResult | None) -> str | None:
@@ -136,7 +107,10 @@ def result_text(result: StoredResult | None) -> str | None:
         return f"<{len(result.value)} bytes that are no JSON>"
 
 
-def _table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, header: bool = True) -> None:
+def show_table(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], *, header: bool = True
+) -> None:
+    """Print rows; no cell is cut where the output goes into a file or a pipe."""
     table = Table(box=None, show_header=header, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, no_wrap=True, overflow="ellipsis")
@@ -160,10 +134,11 @@ def _error(job: JobInfo) -> str:
 
 
 def _moment(moment: datetime | None) -> str | None:
-    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S} ({_ago(moment)})" if moment else None
+    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S} ({ago(moment)})" if moment else None
 
 
-def _ago(moment: datetime | None) -> str:
+def ago(moment: datetime | None) -> str:
+    """How long ago a moment was, or in how long it comes; "" for none."""
     if moment is None:
         return ""
     seconds = (datetime.now(UTC) - moment).total_seconds()

@@ -1,0 +1,5 @@
+"""`python -m msgqueue.cli`."""
+
+from msgqueue.cli.command import main
+
+main()
