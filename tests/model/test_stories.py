@@ -13,8 +13,8 @@ from tests.model.world import World
 
 from msgqueue.store import steps
 from msgqueue.worker import exchange
+from msgqueue.worker.child_jobs import ChildJobs
 from msgqueue.worker.journal import JournalWriter
-from msgqueue.worker.process import ChildProcess
 
 Weaken = Callable[[pytest.MonkeyPatch, World], None]
 
@@ -301,7 +301,7 @@ def any_beat_extends(patch: pytest.MonkeyPatch, world: World) -> None:
 
 
 def never_forget(patch: pytest.MonkeyPatch, _world: World) -> None:
-    patch.setattr(ChildProcess, "returned", lambda *_: None)
+    patch.setattr(ChildJobs, "returned", lambda *_: None)
 
 
 STORIES: Final = {

@@ -23,7 +23,7 @@ from tests.model.workers import Child, Plan, Port, Supervisor, Ward
 from msgqueue.errors import RedisRefused
 from msgqueue.jobs import Claimed, Enqueued, JobSpec
 from msgqueue.store import codec, steps
-from msgqueue.worker import calls, exchange, fleet, heart, process, upkeep, watch
+from msgqueue.worker import calls, child_jobs, exchange, fleet, heart, process, upkeep, watch
 
 R = TypeVar("R")
 
@@ -32,7 +32,7 @@ QUEUES: Final = ("high", "default")
 
 def install(patch: pytest.MonkeyPatch, time: VirtualTime) -> None:
     """Let the worker's parts tell the time of the test, and use its wire and processes."""
-    for module in (codec, calls, exchange, fleet, heart, process, upkeep, watch):
+    for module in (codec, calls, child_jobs, exchange, fleet, heart, process, upkeep, watch):
         if hasattr(module, "clock"):
             patch.setattr(module, "clock", time.clock)
         if hasattr(module, "time"):

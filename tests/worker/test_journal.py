@@ -94,9 +94,7 @@ def test_a_job_does_not_begin_when_its_lease_is_in_doubt_until_a_beat_confirms_i
 def test_a_revoked_job_does_not_begin(child: JournalWriter, supervisor: JournalReader) -> None:
     (slot,) = child.hold([job()], 6.0)
 
-    assert supervisor.lock()
     assert len(supervisor.move(supervisor.read().records, State.HELD, State.REVOKED)) == 1
-    supervisor.unlock()
 
     assert begin(child, slot) is Begin.REVOKED
 

@@ -76,13 +76,17 @@ class Worked(NamedTuple):
     claimed: tuple[Claimed, ...]
 
 
+#: Why a run ended that its process could not report.
+Cause = Literal["death", "timeout", "memory", "stop", "drain"]
+
+
 class Ended(NamedTuple):
     """A run that its process could not report, judged by its supervisor."""
 
     queue: str
     id: str
     execution: str
-    cause: Literal["death", "timeout", "memory", "stop", "drain"]
+    cause: Cause
     reason: str
     started: float
     ended: float

@@ -25,6 +25,7 @@ from msgqueue.worker.journal import (
     SLOT_SIZE,
     SLOTS_AT,
     STATES_AT,
+    SYNC,
     Journal,
     State,
 )
@@ -76,6 +77,16 @@ class Account(NamedTuple):
     def of(self, *states: State) -> list[Record]:
         """The records in one of these states."""
         return [record for record in self.records if record.state in states]
+
+    @property
+    def running(self) -> list[Record]:
+        """The records of what runs, whether or not somebody asked to stop it."""
+        return self.of(State.RUNNING, State.STOPPING)
+
+    @property
+    def sync_run(self) -> Record | None:
+        """What the sync lane runs."""
+        return next((one for one in self.of(State.RUNNING) if one.lane == SYNC), None)
 
 
 class JournalReader:
@@ -174,8 +185,13 @@ class JournalReader:
         self._lock.release()
 
     def move(self, records: Iterable[Record], state: State, to: State) -> list[Record]:
-        """Change those that still are the same job in `state`; call it under `lock`."""
-        return [record for record in records if self._move(record, state, to)]
+        """Change those that still are the same job in `state`; none without the lock."""
+        if not self.lock():
+            return []
+        try:
+            return [record for record in records if self._move(record, state, to)]
+        finally:
+            self.unlock()
 
     def _move(self, record: Record, state: State, to: State) -> bool:
         if self._map[STATES_AT + record.slot] != state:

@@ -163,11 +163,15 @@ class Bell:
         self._line = line
         self.idle = self.half_idle = self.plenty = self.deaf = self.leaving = False
 
+    def fileno(self) -> int:
+        """Readable when the child says something."""
+        return self._line.fileno()
+
     def ring(self) -> bool:
         """There may be work; False where the child has ended."""
         self.idle = self.half_idle = False
         try:
-            os.write(self._line.fileno(), RING)
+            os.write(self.fileno(), RING)
         except OSError:
             return False
         return True
@@ -175,7 +179,7 @@ class Bell:
     def hear(self) -> bool:
         """The child said something: whether that it is idle, and had found work since it rang."""
         try:
-            said = os.read(self._line.fileno(), 4096)
+            said = os.read(self.fileno(), 4096)
         except ConnectionError:
             said = b""
         self.deaf = not said

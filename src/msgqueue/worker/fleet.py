@@ -73,10 +73,12 @@ class Fleet:
     @property
     def at_rest(self) -> bool:
         """Whether all children are up and none has anything to do."""
-        living = self.living
-        return len(living) >= self.wanted and all(
-            c.bell.idle and not c.account().records for c in living
-        )
+        return len(self.living) >= self.wanted and self.quiet
+
+    @property
+    def quiet(self) -> bool:
+        """Whether no child has anything to do."""
+        return all(child.at_rest for child in self.living)
 
     @property
     def wants_at(self) -> float:
@@ -118,7 +120,7 @@ class Fleet:
     @property
     def done(self) -> int:
         """How many jobs have been run."""
-        accounts = [child.account() for child in self.living]
+        accounts = [child.jobs.account() for child in self.living]
         return self._done + sum(account.successful + account.failed for account in accounts)
 
     def _registered(self, child: ChildProcess, _new: bool) -> None:
@@ -133,9 +135,8 @@ class Fleet:
                 self._ended(child)
 
     def _ended(self, child: ChildProcess) -> None:
-        outcomes = [child.outcome(record) for record in child.account().of(State.ENDED)]
-        judged = child.judged()
-        account = child.account()
+        account, judged = child.jobs.account(), child.judged()
+        outcomes = [child.jobs.outcome(record) for record in account.of(State.ENDED)]
         held = [record.entry for record in account.of(State.HELD)]
         self._done += account.successful + account.failed + len(outcomes) + len(judged)
         told = [run for run in judged if run.cause != "drain"]  # the others run once more
@@ -160,7 +161,7 @@ class Fleet:
     def _pace_starts(self, child: ChildProcess) -> None:
         """A child that fails as it starts is not started again at once, and ever later."""
         shortest, longest = PAUSES
-        if child.retired or child.account().answered or clock() > child.born + CRASHED:
+        if child.retired or child.jobs.account().answered or clock() > child.born + CRASHED:
             self._crashes = 0
             return
         self._start_at = clock() + min(shortest * 2**self._crashes, longest)
@@ -199,11 +200,11 @@ class Fleet:
         if not entries and not ended:
             return
         fault_point("release.before")
-        outcomes = [child.outcome(record) for record in ended]
+        outcomes = [child.jobs.outcome(record) for record in ended]
 
         def done(_count: int) -> None:
-            child.returned(entries)
-            child.reported(ended)
+            child.jobs.returned(entries)
+            child.jobs.reported(ended)
 
         self._calls.ask(
             lambda: steps.release(entries, now_text(), outcomes, child.lane.worker), done
@@ -228,21 +229,20 @@ class Fleet:
     @property
     def running(self) -> int:
         """How many jobs run."""
-        states = State.RUNNING, State.STOPPING
-        return sum(len(child.account().of(*states)) for child in self.living)
+        return sum(len(child.jobs.account().running) for child in self.living)
 
     @property
     def busy(self) -> int:
         """How many children have something to do; those that are still starting have not."""
         return sum(
-            not child.retired and not child.bell.idle and child.account().answered > 0
+            not child.retired and not child.bell.idle and child.jobs.account().answered > 0
             for child in self.living
         )
 
     def retire_idle(self) -> None:
         """End the children beyond what is wanted, as far as they have nothing to do."""
         active = [child for child in self.living if not child.retired]
-        idle = [child for child in active if child.bell.idle and not child.account().records]
+        idle = [child for child in active if child.at_rest]
         for child in idle[: max(0, len(active) - self.wanted)]:
             self.relieve(child, child.drain())
 

@@ -47,7 +47,7 @@ class Heart:
         """Whether a job has run for so long that rq's views should show it, and do not yet."""
         if clock() < self._sent_at + APART:
             return False
-        return not all(child.long_runs() <= self._shown for child in self._children())
+        return not all(child.jobs.long_runs() <= self._shown for child in self._children())
 
     def beat(self) -> None:
         """Send a beat, unless one is under way."""
@@ -74,12 +74,12 @@ class Heart:
             if child.exit is not None:
                 continue
             if beaten.closed:  # declared dead: what it holds belongs to others
-                child.revoke()
-                child.returned(list(child.returning.values()))
+                child.jobs.revoke()
+                child.jobs.returned(list(child.jobs.returning.values()))
                 child.end()
                 continue
             kept = [record for record in records if record.member not in beaten.lost]
-            child.confirm(kept, self._sent_at + BEGIN_WITHIN)
+            child.jobs.confirm(kept, self._sent_at + BEGIN_WITHIN)
             spared = beaten.dropped if child.lets_end else frozenset()
             lost = [record for record in records if record.member in beaten.lost]
             self._lose(child, [r for r in lost if r.state is State.HELD or r.member not in spared])
@@ -88,10 +88,10 @@ class Heart:
 
     def _lose(self, child: ChildProcess, lost: list[Record]) -> None:
         """These were taken over: never begin them, end the running ones, name them no more."""
-        child.returned(child.revoke(record.member for record in lost))
+        child.jobs.returned(child.jobs.revoke(record.member for record in lost))
         for record in lost:
             if record.state is State.RUNNING and record.lane == ASYNC:
-                child.stop_coroutine(record)
+                child.jobs.stop_coroutine(record)
             elif record.state is State.RUNNING:
                 child.kill(record, "death", "WorkerDied: the job was taken over by another worker")
 

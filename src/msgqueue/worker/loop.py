@@ -192,12 +192,7 @@ class Loop:
         self._at[self._look_at_queues] = 0.0
 
     def _end_burst(self, waiting: dict[str, int]) -> None:
-        idle = len(self._fleet.idle) == len(self._fleet.living)
-        if (
-            not any(waiting.values())
-            and idle
-            and not any(c.account().records for c in self._fleet.living)
-        ):
+        if self._fleet.quiet and not any(waiting.values()):
             self._drain("the queues are empty")
 
     # What is heard
@@ -223,7 +218,7 @@ class Loop:
     def _heard_from(self) -> dict[int, Callable[[], None]]:
         heard: dict[int, Callable[[], None]] = {self._signals.fileno(): self._hear_signals}
         for child in (child for child in self._fleet.living if not child.bell.deaf):
-            heard[child.fileno()] = partial(self._hear_child, child)
+            heard[child.bell.fileno()] = partial(self._hear_child, child)
         for calls in (self._calls, self._upkeep_calls):
             fd = calls.fileno()
             if fd is not None:

@@ -7,7 +7,7 @@ from typing import Final
 from msgqueue.observe.logs import event
 from msgqueue.worker.account import Account, Record
 from msgqueue.worker.journal import NO_SLOT, State
-from msgqueue.worker.process import ChildProcess, sync_run
+from msgqueue.worker.process import ChildProcess
 from msgqueue.worker.resident import resident
 from msgqueue.worker.shared import clock
 
@@ -46,7 +46,7 @@ class MemoryLimit:
     def _end(self, child: ChildProcess, account: Account, taken: float, now: float) -> None:
         """End what runs. Who of several is to blame is not known: each counts a death."""
         told = f"the process took {taken:.0f} MiB, more than max_memory={self._limit:g}"
-        runs = account.of(State.RUNNING, State.STOPPING)
+        runs = account.running
         culprit = runs[0] if len(runs) == 1 else _in_step(account, now)
         if culprit is not None:
             child.kill(culprit, "memory", f"MemoryLimit: {told}, and was killed")
@@ -62,6 +62,6 @@ class MemoryLimit:
 def _in_step(account: Account, now: float) -> Record | None:
     """The coroutine that has kept the loop for a while, where no function runs beside it."""
     slot, since = account.loop
-    if slot == NO_SLOT or now < since + STEP or sync_run(account) is not None:
+    if slot == NO_SLOT or now < since + STEP or account.sync_run is not None:
         return None
     return next((one for one in account.of(State.RUNNING) if one.slot == slot), None)

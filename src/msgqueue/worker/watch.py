@@ -9,7 +9,7 @@ from msgqueue.worker.exchange import BEGIN_WITHIN
 from msgqueue.worker.journal import ASYNC, NO_SLOT, State
 from msgqueue.worker.limits import timeout_text
 from msgqueue.worker.memory_limit import MemoryLimit
-from msgqueue.worker.process import ChildProcess, sync_run
+from msgqueue.worker.process import ChildProcess
 from msgqueue.worker.shared import clock
 
 EVERY: Final = 0.05  # seconds, while a child has something to do
@@ -47,20 +47,20 @@ class Watch:
 
     def look(self, child: ChildProcess) -> bool:
         """Enforce what is due; whether the child has anything to do."""
-        account, now = child.account(), clock()
-        for record in account.of(State.RUNNING, State.STOPPING):
+        account, now = child.jobs.account(), clock()
+        for record in account.running:
             self._end_late(child, account, record, now)
-        run = sync_run(account)
+        run = account.sync_run
         if run is not None and now > run.begun + OVERRUN:
             # Nothing waits behind a long job: neither what is held nor what has ended.
-            self._relieve(child, child.revoke(), child.unreported(OVERRUN))
+            self._relieve(child, child.jobs.revoke(), child.jobs.unreported(OVERRUN))
             self._ring(child, run)
         held = account.of(State.HELD)
         if held and now > held[0].limit - BEGIN_WITHIN + HELD:
-            self._relieve(child, child.revoke(), ())
+            self._relieve(child, child.jobs.revoke(), ())
         self._memory.look(child, account)
         self._end_leftover(child, account, now)
-        if child.bell.deaf and not account.of(State.RUNNING, State.STOPPING):
+        if child.bell.deaf and not account.running:
             child.end()  # a job closed its pipes: nobody could wake it
         return bool(account.records)
 
@@ -83,14 +83,14 @@ class Watch:
 
     def stop(self, child: ChildProcess, member: str) -> bool:
         """End a run, wherever it stands; False when the child does not have it."""
-        record = next((r for r in child.account().records if r.member == member), None)
+        record = next((r for r in child.jobs.account().records if r.member == member), None)
         if record is None or member in self._stopping:
             return record is not None
         if record.state is State.HELD:
-            self._relieve(child, child.revoke((member,)), ())
+            self._relieve(child, child.jobs.revoke((member,)), ())
         elif record.state is State.RUNNING and record.lane == ASYNC:
             self._stopping[member] = clock() + STOPPED_WITHIN
-            child.stop_coroutine(record)
+            child.jobs.stop_coroutine(record)
         elif record.state is State.RUNNING:
             child.kill(record, "stop", STOPPED)
         return True
@@ -122,7 +122,7 @@ class Watch:
         self._memory.forget(child)
         self._done_since.pop(child.pid, None)
         self._rung.pop(child.pid, None)
-        for record in child.account().records:
+        for record in child.jobs.account().records:
             self._stopping.pop(record.member, None)
 
 
@@ -132,7 +132,5 @@ def _holder(account: Account, record: Record, now: float) -> Record | None:
     if record.lane != ASYNC or now < since + HOLDS:
         return None
     if slot == NO_SLOT:
-        return sync_run(account)
-    return next(
-        (one for one in account.of(State.RUNNING, State.STOPPING) if one.slot == slot), None
-    )
+        return account.sync_run
+    return next((one for one in account.running if one.slot == slot), None)
