@@ -153,7 +153,8 @@ class JobInfo:
         due: when a scheduled job becomes due, else None.
         worker: name of the worker that runs or ran it, else None.
         attempt: which run this is or was, from 1; 0 before the first.
-        error: for a failed or stopped job, when it was asked for; else None.
+        error: for a failed or stopped job, when it was asked for; ParentGone for one that was
+            cancelled since a job for which it waited is gone; else None.
         meta: the job's own notes, {} where they are not JSON.
     """
 

@@ -117,7 +117,8 @@ def test_promise_8_the_nth_call_of_each_step_may_lose_its_reply_or_come_twice(
     """Children die, are at long jobs, and are stopped, so that every step is called."""
     steps = (
         "work", "register", "beat", "release", "settle", "stop", "lead", "sweep", "promote",
-        "handover", "leftovers", "trim", "unlock", "oldest", "waiting", "client", "exists",
+        "handover", "leftovers", "trim", "orphans", "unlock", "oldest", "waiting", "client",
+        "exists",
     )  # fmt: skip
     network.be(*(Rule(fault, steps=frozenset({s}), seconds=0.5, spared=nth, most=3) for s in steps))
     for number in range(100):

@@ -21,7 +21,7 @@ CHILD = (
 )  # fmt: skip
 STEPS = (
     "register", "beat", "release", "settle", "stop", "waiting",
-    "lead", "sweep", "promote", "handover", "leftovers", "trim", "unlock", "oldest",
+    "lead", "sweep", "promote", "handover", "leftovers", "trim", "orphans", "unlock", "oldest",
 )  # fmt: skip
 OFTEN = {"settle.before", "release.before", "settle.sent"}  # run by default
 SUPERVISOR = [

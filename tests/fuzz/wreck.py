@@ -209,6 +209,7 @@ class Wreck:
         for queue in ("other", "default"):
             with suppress(RedisRefused):  # it looks at one queue at a time
                 self.store.run(steps.trim(queue))
+            self.store.run(steps.orphans(queue, now_text()))
 
     def look(self) -> None:
         """Everything that only reads."""

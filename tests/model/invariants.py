@@ -206,6 +206,20 @@ def _lanes(snapshot: Snapshot, model: Model) -> Iterator[str]:
         yield f"the lanes are {found}, foretold {foretold}"
 
 
+def waits_for_somebody(snapshot: Snapshot) -> Iterator[str]:
+    """Once upkeep has seen to them, jobs wait only for those that can still let them go."""
+    jobs = snapshot.jobs()
+    for name, fields in jobs.items():
+        lenient = fields.get("allow_dependency_failures") == "1"
+        ends = ("finished", "failed") if lenient else ("finished",)
+        parents = snapshot.content(f"rq:job::{name}:dependencies")
+        hopes = [one for one in parents if one in jobs and jobs[one].get("status") not in ends]
+        hopes += [one for one in parents if f"msgqueue:damaged:{one}" in snapshot.keys]
+        hopes += [one for one in parents if snapshot.keys.get(f"rq:job:{one}") and one not in jobs]
+        if fields.get("status") == "deferred" and not hopes:
+            yield f"{name} waits for {parents}, none of which can let it go"
+
+
 def left_over(snapshot: Snapshot) -> list[str]:
     """What is still there when all has expired that may."""
     return sorted(name for name in snapshot.keys if name != "rq:queues")

@@ -200,7 +200,7 @@ class Ledger:
         return [
             name
             for name, job in waits.jobs.items()
-            if not job.final and (job.place != "deferred" or (waits.met(job) and not job.stranded))
+            if not job.final and (job.place != "deferred" or not waits.waits(job))
         ]
 
     def check_end(self, damaged: Iterable[str]) -> None:

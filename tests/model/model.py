@@ -55,7 +55,6 @@ class Job:
     unreadable: str = ""  # the damaged field: whoever claims it sets it aside; or "kind": all is
     parents: list[str] = field(default_factory=list)
     lenient: bool = False  # a parent may fail
-    stranded: bool = False  # a parent was kept no longer before this could run
     lives: int = 0  # how often it was requeued
     requeued: str = ""  # the last call that did it
     cancelled: str = ""  # the last call that did, or asked for, that
@@ -105,6 +104,7 @@ class Model:
         self.crews: dict[str, set[str]] = {}  # queue: the workers that rq lists
         self.dependents: dict[str, list[str]] = {}  # parent: who waits for it
         self.forgotten: dict[str, int] = {}  # parent: when it is not known any more who does
+        self.aside: dict[str, int] = {}  # ids of what was set aside, until
         self.stale: set[str] = set()  # ids that may be among the cancelled, until they are trimmed
         self.handovers: list[str] = []  # parents whose dependents are to be looked at
         self._ending: list[str] = []  # parents that end in this step
@@ -130,11 +130,9 @@ class Model:
         done = [name for name, (_, until) in self.done.items() if until <= now]
         promoters = [queue for queue, (_, until) in self.promoters.items() if until <= now]
         waited = [name for name, until in self.forgotten.items() if until <= now]
+        aside = [name for name, until in self.aside.items() if until <= now]
         led = self.leader is not None and self.asked + LOCK <= now
         self.stale |= {name for name in jobs if self.jobs[name].place == "canceled"}
-        for name in [one for parent in jobs for one in self.dependents.get(parent, ())]:
-            if name in self.jobs:
-                self.jobs[name].stranded = True
         for names, table in (
             (jobs, self.jobs),
             (lanes, self.lanes),
@@ -142,12 +140,13 @@ class Model:
             (promoters, self.promoters),
             (waited, self.dependents),
             (waited, self.forgotten),
+            (aside, self.aside),
         ):
             for name in names:
                 table.pop(name, None)
         if led:
             self.leader = None
-        return bool(jobs or lanes or done or promoters or waited or led)
+        return bool(jobs or lanes or done or promoters or waited or aside or led)
 
     def apply(self, name: str, keys: Sequence[str], args: Sequence[Arg]) -> Any:
         """Do what the script of this name does; gives the essence of its answer."""
@@ -358,9 +357,8 @@ class Model:
         if job is None or not job.unreadable:
             return
         del self.jobs[name]
-        for other in self.dependents.get(name, ()):
-            if other in self.jobs:
-                self.jobs[other].stranded = True
+        self.aside[name] = self.now + MONTH
+        if self.dependents.get(name):
             self.forgotten[name] = self.now + MONTH
 
     def _report(self, run: Run) -> str:
@@ -395,9 +393,7 @@ class Model:
         job.deaths = 0
         if 0 <= job.result_ttl < 60:
             self._trace(run.id, job.created)
-        if (
-            self._mark(run.id, job.result_ttl) and job.result_ttl == 0
-        ):  # its dependents have to see how it ended
+        if self._mark(run.id) and job.result_ttl == 0:  # its dependents have to see how it ended
             self._ended(job, "finished", 60)
             return
         if job.result_ttl == 0:
@@ -436,7 +432,7 @@ class Model:
         job.deaths = 0
         job.results.append((kind, run.execution))
         self._ended(job, status, _floored(job.failure_ttl))
-        self._mark(run.id, _floored(job.failure_ttl))
+        self._mark(run.id)
 
     def _ended(self, job: Job, status: str, ttl: int) -> None:
         job.status, job.place = status, FINAL[status]
@@ -634,6 +630,26 @@ class Model:
         crew = self.crews.get(args.one(), set())
         crew.intersection_update(self.lanes)
 
+    def orphans(self, args: Reader) -> int:
+        """Who waits for nobody that could let it go is cancelled, or let go."""
+        queue, text = args.take(2)
+        waiting = [n for n, j in self.jobs.items() if j.place == "deferred" and j.queue == queue]
+        freed = [name for name in sorted(waiting) if not self.waits(self.jobs[name])]
+        for name in freed:
+            job = self.jobs[name]
+            for parent in job.parents:
+                others = [one for one in self.dependents.get(parent, ()) if one != name]
+                self.dependents[parent] = others
+                if not others:
+                    self.dependents.pop(parent)
+                    self.forgotten.pop(parent, None)
+            if all(parent in self.jobs for parent in job.parents):
+                job.status, job.enqueued = "queued", text
+                self._push(name, front=job.front)
+            else:
+                self._cancelled(name, job)
+        return len(freed)
+
     def unlock(self, queue: str, holder: str) -> bool:
         """Somebody minds a queue's due jobs no longer."""
         owner = self.promoters.get(queue)
@@ -655,20 +671,29 @@ class Model:
     def _is_done(self, name: str, what: str) -> bool:
         return what in self.done.get(name, ([], 0))[0]
 
-    def _mark(self, parent: str, ttl: int) -> bool:
+    def _mark(self, parent: str) -> bool:
         """Have the dependents of a job that ends looked at; whether it has any."""
         if not self.dependents.get(parent):
             return False
         self._ending.append(parent)
         if parent not in self.handovers:
             self.handovers.append(parent)
-        self._forget(parent, ttl)
         return True
 
     def _forget(self, parent: str, ttl: int) -> None:
         """Who waits for a final job is not known for ever."""
         if ttl >= 0 and self.dependents.get(parent):
             self.forgotten[parent] = self.now + max(ttl, 3600) * 1000
+
+    def _forget_with(self, parent: str) -> None:
+        """Those who wait for an ended job were looked at: who waits on is known as long as it."""
+        job = self.jobs.get(parent)
+        if not self.dependents.get(parent):
+            self.dependents.pop(parent, None)
+            self.forgotten.pop(parent, None)
+        elif job is None or job.expires is not None:
+            left = 0 if job is None or job.expires is None else job.expires - self.now
+            self._forget(parent, math.ceil(left / 1000))
 
     def _leave_behind(self, parent: str, gone: Job) -> None:
         """Who waits for no job but a deleted one is cancelled, unless that had finished."""
@@ -698,9 +723,7 @@ class Model:
                 elif deferred:
                     continue
                 waiting.remove(name)
-            if not waiting:
-                self.dependents.pop(parent, None)
-                self.forgotten.pop(parent, None)
+            self._forget_with(parent)
             if parent in self.handovers:
                 self.handovers.remove(parent)
         return moved
@@ -710,6 +733,12 @@ class Model:
         ends = {"finished", "failed"} if job.lenient else {"finished"}
         found = [self.jobs[name] for name in job.parents if name in self.jobs]
         return all(parent.status in ends for parent in found)
+
+    def waits(self, job: Job) -> bool:
+        """Whether a parent can still let a deferred job go."""
+        gone = [name for name in job.parents if name not in self.jobs]
+        kept = any(name in self.aside or name in self.handovers for name in gone)
+        return kept or not self.met(job)
 
     def _push(self, name: str, *, front: bool = False) -> None:
         job = self.jobs[name]

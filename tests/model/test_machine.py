@@ -275,6 +275,14 @@ class Machine(RuleBasedStateMachine):
         for queue in QUEUES:
             self.world.call("upkeep", steps.trim(queue))
         self.world.call("upkeep", steps.handover(self.world.time.text))
+        self.free_orphans()
+
+    def free_orphans(self) -> None:
+        for queue in QUEUES:
+            while self.world.call("upkeep", steps.orphans(queue, self.world.time.text)):
+                pass
+        for fault in invariants.waits_for_somebody(parse(self.world.redis.snapshot())):
+            ensure(False, fault)
 
     # The world
 
@@ -367,6 +375,7 @@ class Machine(RuleBasedStateMachine):
         self.sweep("one")
         self.promote("one")
         self.world.call("upkeep", steps.handover(self.world.time.text))
+        self.free_orphans()
         hand.beat()
         hand.work(8, "answered")
         while hand.held:
@@ -380,11 +389,12 @@ class Machine(RuleBasedStateMachine):
         world = self.world
         world.advance(0.001)
         for name, job in list(world.model.jobs.items()):
-            if not job.final or job.expires is None:
+            if job.expires is None and job.place != "deferred":
                 world.call("a client", steps.delete(name, world.time.text))
-        world.advance(YEARS)
-        world.redis.tick()
-        self.tidy()
+        for _ in range(2 + len(world.model.jobs)):  # who waits for who waits
+            world.advance(YEARS)
+            world.redis.tick()
+            self.tidy()
         left = set(invariants.left_over(parse(world.redis.snapshot()))) - self.lasting
         ensure(not left, f"{left} is left for ever")
 

@@ -36,6 +36,8 @@ OWN: Final = {
         "promote.lua", "if owner and owner ~= holder then", "if false then"
     ),
     "dependents follow": Change("parts/dependents.lua", "if not ok or over then", "if true then"),
+    "who waits for nobody is freed": Change("orphans.lua", "if not over then", "if true then"),
+    "who waits for somebody waits": Change("orphans.lua", "if not over then", "if false then"),
     "a final job expires": Change(
         "parts/endings.lua", "  expire(run.key, ttl)\n  until_when", "  until_when"
     ),

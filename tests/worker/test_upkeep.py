@@ -29,3 +29,15 @@ def test_it_asks_for_due_jobs_at_its_pace_whatever_its_own_clock_says(
     go_on(calls)
 
     assert upkeep.wants_at == pytest.approx(asked + EVERY, abs=0.05)
+
+
+def test_it_cancels_all_who_wait_for_a_job_that_is_gone(crew: Crew, calls: Calls) -> None:
+    parent = crew.rq.enqueue("operator.add", 1, 2)
+    crowd = [crew.rq.enqueue("operator.add", 1, 2, depends_on=parent) for _ in range(150)]
+    parent.delete()
+    upkeep = Upkeep(calls, ("default",), "me")
+
+    upkeep.go()
+    go_on(calls)
+
+    assert {job.get_status() for job in crowd} == {"canceled"}

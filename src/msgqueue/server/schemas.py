@@ -238,4 +238,6 @@ class ListedJob(_Model):
     started_at: datetime | None
     ended_at: datetime | None
     result: Any = Field(default=None, description="What a finished job returned.")
-    error: ErrorBody | None = Field(default=None, description="Why a job failed or was stopped.")
+    error: ErrorBody | None = Field(
+        default=None, description="Why a job failed, was stopped, or was cancelled with its parent."
+    )

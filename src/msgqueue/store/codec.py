@@ -36,6 +36,7 @@ INFO_FIELDS = (
     "mq_retries",
     "mq_deaths",
     "mq_task",
+    "mq_orphan_of",
     "meta",
 )
 
@@ -128,9 +129,16 @@ def job_info(job_id: str, values: Sequence[bytes | None], error: JobError | None
         ended_at=parse_time(raw["ended_at"]),
         worker=text(raw["worker_name"]) or None,
         attempt=runs_before(raw) + bool(raw["started_at"]),
-        error=error,
+        error=error or _orphaned(text(raw["mq_orphan_of"])),
         meta=parse_meta(raw["meta"]),
     )
+
+
+def _orphaned(parent: str) -> JobError | None:
+    if not parent:
+        return None
+    gone = f"job {parent}, for which this one waited, is gone and had not finished"
+    return JobError("ParentGone", gone)
 
 
 def parse_status(job_id: str, raw: bytes | None) -> JobStatus:

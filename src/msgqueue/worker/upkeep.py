@@ -72,6 +72,7 @@ class Upkeep:
             self._trim_at = now + TRIM_EVERY
             self._trimmed = (self._trimmed + 1) % len(self._queues)
             self._trim(self._queues[self._trimmed])
+            self._free_orphans(self._queues[self._trimmed])
             if self._leading:
                 self._calls.ask(lambda: damaged(0), self._see_damage)
 
@@ -149,6 +150,15 @@ class Upkeep:
     def _trimmed_some(self, queue: str, count: int) -> None:
         if count:
             self._trim(queue)
+
+    def _free_orphans(self, queue: str) -> None:
+        step = partial(steps.orphans, queue)
+        self._calls.ask(lambda: step(now_text()), partial(self._freed_some, queue))
+
+    def _freed_some(self, queue: str, count: int) -> None:
+        if count:
+            event(logger, "jobs wait no longer for what is gone", queue=queue, count=count)
+            self._free_orphans(queue)
 
 
 def _done(_answer: bool) -> None:

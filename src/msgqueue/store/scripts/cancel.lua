@@ -19,6 +19,7 @@ if place == 'claimed' or place == 'running' then
   leave_trace(id, 'c' .. ARGV[2])
   return {'stopping', f[2], f[3] or ''}
 end
+take_out(id, f[2])
 call_off(id, f[2], f[5], ARGV[2])
 redis.call('HSET', key, 'mq_canceled', ARGV[2])
 leave_trace(id, 'c' .. ARGV[2])

@@ -18,8 +18,9 @@ local function leave_behind(dependent, status)
   local d = redis.call('HMGET', RQ .. 'job:' .. dependent, 'origin', 'failure_ttl', 'allow_dependency_failures')
   if not d[1] or not redis.call('ZSCORE', RQ .. 'deferred:' .. d[1], dependent) then return end
   redis.call('SREM', RQ .. 'job::' .. dependent .. ':dependencies', id) -- another job of this id is not meant
-  if status == 'finished' or (status == 'failed' and d[3] == '1') or not is_met(dependent, d[3] == '1') then return end
-  call_off(dependent, d[1], d[2], now_text)
+  if lets_go(status, d[3] == '1') or not is_met(dependent, d[3] == '1') then return end
+  redis.call('ZREM', RQ .. 'deferred:' .. d[1], dependent)
+  call_off(dependent, d[1], d[2], now_text, id)
 end
 
 local waiting = key .. ':dependents'

@@ -67,3 +67,8 @@ def handover(now_text: str) -> Step[int]:
 def trim(queue: str) -> Step[int]:
     """Drops what has expired from a queue's registries; how many ids."""
     return Step(script("trim"), (), (queue,), int)
+
+
+def orphans(queue: str, now_text: str) -> Step[int]:
+    """Ends the waiting of jobs that no parent will let go any more, of 100 a call; how many."""
+    return Step(script("orphans"), (), (queue, now_text), int)

@@ -1,10 +1,11 @@
--- A job that waits is cancelled: it is kept as a failed one is, and can be retried.
--- text: its field failure_ttl
+-- A job that waited, and was taken out of its place, is cancelled: it is kept as a failed one is, and can
+-- be retried.
+-- text: its field failure_ttl; gone: the parent without which it cannot run, if that is why
 
-local function call_off(id, queue, text, now_text)
+local function call_off(id, queue, text, now_text, gone)
   local key, ttl = RQ .. 'job:' .. id, failure_ttl(text)
-  take_out(id, queue)
   redis.call('HSET', key, 'status', 'canceled', 'ended_at', now_text)
+  if gone then redis.call('HSET', key, 'mq_orphan_of', gone) end
   redis.call('HDEL', key, 'mq_deaths')
   expire(key, ttl)
   expire_relations(key .. ':dependents', ttl)

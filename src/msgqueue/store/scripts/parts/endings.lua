@@ -71,12 +71,11 @@ local function end_canceled(run, kind, value)
 end
 
 -- Dependents are looked at when the hash says how it ended; a hash that would go stays until then.
-local function mark_dependents(run, ttl)
+local function mark_dependents(run)
   local waiting = run.key .. ':dependents'
   if run.alone or redis.call('EXISTS', waiting) == 0 then return false end
   redis.call('ZADD', MQ .. 'handover', score(run.now), run.id)
   ended_parents[#ended_parents + 1] = run.id
-  expire_relations(waiting, ttl)
   return true
 end
 
@@ -96,7 +95,7 @@ end
 -- value: false where no result is to be kept
 local function succeed(run, job, value)
   local ttl = result_ttl(job.result_ttl)
-  local dependents = mark_dependents(run, ttl)
+  local dependents = mark_dependents(run)
   if ttl >= 0 and ttl < FLOOR then leave_trace(run.id, '+' .. job.created_at) end
   if ttl == 0 and not dependents then return vanish(run) end
   if job.deaths then redis.call('HDEL', run.key, 'mq_deaths') end
@@ -132,7 +131,7 @@ local function fail(run, job, kind, status, field, value)
   if run.started_text ~= '' then redis.call('HSET', run.key, 'started_at', run.started_text) end
   add_result(run, ttl, kind, field, value)
   keep('failed:', run, ttl)
-  mark_dependents(run, ttl)
+  mark_dependents(run)
 end
 
 local function cancel_ended(run, job)
