@@ -12,7 +12,7 @@ from msgqueue.observe.faults import fault_point
 from msgqueue.observe.logs import event
 from msgqueue.store.run import Link, spread
 from msgqueue.store.steps import Step
-from msgqueue.worker.shared import clock
+from msgqueue.worker.shared import NEVER, clock
 
 ANSWER_WITHIN: Final = 3.0  # seconds; then the connection is given up
 PAUSES: Final = (0.1, 2.0)  # seconds between two tries, the first and the longest
@@ -69,7 +69,7 @@ class Calls:
         """Clock time at which `go` has something to do though nothing came."""
         if self._asked:
             return self._give_up_at
-        return self._try_at if self._waiting else float("inf")
+        return self._try_at if self._waiting else NEVER
 
     def go(self) -> None:
         """Send the next step, or give up the one that is not answered."""

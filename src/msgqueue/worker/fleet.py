@@ -20,7 +20,7 @@ from msgqueue.worker.identity import Identity
 from msgqueue.worker.journal import State
 from msgqueue.worker.oom import OomKills
 from msgqueue.worker.process import ChildProcess
-from msgqueue.worker.shared import Context, clock
+from msgqueue.worker.shared import NEVER, Context, clock
 from msgqueue.worker.terms import Terms
 from msgqueue.worker.watch import Watch
 
@@ -84,10 +84,10 @@ class Fleet:
     def wants_at(self) -> float:
         """Clock time at which `fill` has something to do; infinity for never."""
         if self._identity.name and self.children:
-            return float("inf")  # until its only child is settled, which closes the name's lane
+            return NEVER  # until its only child is settled, which closes the name's lane
         active = [child for child in self.living if not child.retired]
         wanted = max(self.wanted, int(self.owes))
-        return self._start_at if len(active) < wanted else float("inf")
+        return self._start_at if len(active) < wanted else NEVER
 
     @property
     def owes(self) -> bool:

@@ -5,13 +5,11 @@ import os
 import select
 import signal
 import socket
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
 from msgqueue.observe.logs import event
-from msgqueue.queue import TaskQueue
 from msgqueue.store import steps
 from msgqueue.store.codec import now_text
 from msgqueue.store.messages import Entry
@@ -19,49 +17,23 @@ from msgqueue.store.signals import Signal, Wakeup
 from msgqueue.worker import crowd, heart, scaler, watch
 from msgqueue.worker.calls import Calls
 from msgqueue.worker.crowd import Crowd
-from msgqueue.worker.extras import Extra, ExtraProcess, Extras
+from msgqueue.worker.extras import ExtraProcess, Extras
 from msgqueue.worker.fleet import Fleet
 from msgqueue.worker.heart import Heart
-from msgqueue.worker.identity import Identity
 from msgqueue.worker.os_signals import Signals
+from msgqueue.worker.plan import Plan
 from msgqueue.worker.process import ChildProcess
 from msgqueue.worker.scaler import Scaler
-from msgqueue.worker.scaling import Bounds
-from msgqueue.worker.shared import Context, clock
-from msgqueue.worker.terms import Terms
+from msgqueue.worker.shared import NEVER, Context, clock
 from msgqueue.worker.upkeep import Upkeep
 from msgqueue.worker.waking import Waking
 
 LOOK_EVERY: Final = 1.0  # seconds between two looks at the queues, whatever was heard
 POLL_EVERY: Final = 0.02  # seconds, where the server tells of no changes
-NEVER: Final = float("inf")
 GIVE_UP: Final = 5.0  # seconds after the grace time to settle in while Redis is away
 LEAVE_WITHIN: Final = 1.0  # seconds in which what is given back at the end has to be answered
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What one run of a supervisor is to do; see `Supervisor`.
-
-    Attributes:
-        identity: what its children are called.
-        idle: seconds without a job after which it ends.
-        promotes: whether it queues jobs that are due.
-        insist: seconds after the first signal in which a second one counts as the first.
-    """
-
-    queue: TaskQueue
-    terms: Terms
-    bounds: Bounds
-    grace: float
-    burst: bool
-    extras: Sequence[Extra] = ()
-    identity: Identity = field(default_factory=Identity)
-    idle: float = NEVER
-    promotes: bool = True
-    insist: float = 0.0
 
 
 class Loop:
@@ -77,6 +49,7 @@ class Loop:
         self._plan, self._signals = plan, signals
         self._calls = Calls(source, self._come_back)
         self._upkeep_calls = Calls(source)
+        self._all_calls = self._calls, self._upkeep_calls
         self._wakeup = Wakeup(source, plan.terms.queues)
         self._fleet = Fleet(
             context,
@@ -124,7 +97,7 @@ class Loop:
         finally:
             self._fleet.end()
             self._extras.kill()
-            for calls in (self._calls, self._upkeep_calls):
+            for calls in self._all_calls:
                 calls.close()
             self._wakeup.close()
 
@@ -137,7 +110,7 @@ class Loop:
             if now >= at:
                 duty()
         self._waking.go()
-        for calls in (self._calls, self._upkeep_calls):
+        for calls in self._all_calls:
             calls.go()
         self._upkeep.go()
 
@@ -206,8 +179,7 @@ class Loop:
         at = min(
             *self._at.values(),
             self._fleet.wants_at,
-            self._calls.wants_at,
-            self._upkeep_calls.wants_at,
+            *(calls.wants_at for calls in self._all_calls),
             self._upkeep.wants_at,
             self._waking.wants_at,
         )
@@ -219,7 +191,7 @@ class Loop:
         heard: dict[int, Callable[[], None]] = {self._signals.fileno(): self._hear_signals}
         for child in (child for child in self._fleet.living if not child.bell.deaf):
             heard[child.bell.fileno()] = partial(self._hear_child, child)
-        for calls in (self._calls, self._upkeep_calls):
+        for calls in self._all_calls:
             fd = calls.fileno()
             if fd is not None:
                 heard[fd] = calls.receive
@@ -309,7 +281,7 @@ class Loop:
     def _forget(self) -> None:
         """In a process that was just forked: close what is the supervisor's."""
         self._signals.close()
-        for calls in (self._calls, self._upkeep_calls):
+        for calls in self._all_calls:
             calls.close()
         self._extras.close()
         self._wakeup.close()

@@ -1,6 +1,5 @@
 """The drop-in for rq: `rq worker --worker-class msgqueue.RqWorker`."""
 
-import math
 import multiprocessing
 import os
 import socket
@@ -21,13 +20,15 @@ from msgqueue.store.codec import now_text, text
 from msgqueue.store.messages import Promoted
 from msgqueue.worker import memory
 from msgqueue.worker.identity import Identity
-from msgqueue.worker.loop import Loop, Plan
+from msgqueue.worker.loop import Loop
 from msgqueue.worker.order import Turns
 from msgqueue.worker.os_signals import Signals
+from msgqueue.worker.plan import Plan
 from msgqueue.worker.rq_overrides import heeded, unheeded
 from msgqueue.worker.rq_performing import PerformingWorker
 from msgqueue.worker.rq_rules import RqRules
 from msgqueue.worker.scaling import Bounds
+from msgqueue.worker.shared import NEVER
 from msgqueue.worker.terms import Terms
 
 TURNS: Final[dict[str, Turns]] = {
@@ -86,19 +87,17 @@ class RqWorker(PerformingWorker):
         self._check_names()
         self._claim_name()
         self._tell()
-        queue = TaskQueue(connection=self.connection)
         plan = Plan(
-            queue,
+            TaskQueue(connection=self.connection),
             self._terms(turns, max_jobs),
             Bounds(1, 1),
-            grace=math.inf,
-            burst=burst,
             identity=self._identity(),
-            idle=math.inf if max_idle_time is None else max_idle_time,
+            burst=burst,
+            idle=NEVER if max_idle_time is None else max_idle_time,
             promotes=with_scheduler,
             insist=INSIST,
         )
-        with self._scheduling(queue) if with_scheduler else nullcontext():
+        with self._scheduling(plan.queue) if with_scheduler else nullcontext():
             return self._run_loop(plan)
 
     def _terms(self, turns: Turns, jobs: int | None) -> Terms:

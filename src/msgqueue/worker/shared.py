@@ -6,9 +6,12 @@ import tempfile
 import time
 from multiprocessing import reduction
 from multiprocessing.context import ForkContext, SpawnContext
-from typing import Any, Self
+from typing import Any, Final, Self
 
 Context = ForkContext | SpawnContext
+NEVER: Final = float("inf")
+"""A time of `clock` that does not come."""
+
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 

@@ -14,11 +14,12 @@ from msgqueue.store import steps
 from msgqueue.store.policy import eviction
 from msgqueue.worker import memory
 from msgqueue.worker.extras import Extra
-from msgqueue.worker.loop import Loop, Plan
+from msgqueue.worker.loop import Loop
 from msgqueue.worker.order import check_weights
 from msgqueue.worker.os_signals import Signals
 from msgqueue.worker.owned import OwnedSupervisor
 from msgqueue.worker.pace import MOST
+from msgqueue.worker.plan import Plan
 from msgqueue.worker.scaling import WAIT_TARGET, Processes, bounds_of
 from msgqueue.worker.shared import Context
 from msgqueue.worker.terms import Terms

@@ -16,14 +16,13 @@ from msgqueue.store.codec import now_text
 from msgqueue.store.damage import Damages, damaged
 from msgqueue.store.messages import Leftovers, Promoted, Swept
 from msgqueue.worker.calls import Calls
-from msgqueue.worker.shared import clock
+from msgqueue.worker.shared import NEVER, clock
 
 EVERY: Final = 1.0  # seconds between two claims to the lead, and two looks for due jobs
 ASK_EVERY: Final = 5.0  # seconds between two looks of one that neither leads nor holds rq's lock
 HANDOVER_EVERY: Final = 5.0  # seconds; it repeats what children do at once
 LEFTOVERS_EVERY: Final = 10.0  # seconds; what plain rq workers left behind is not urgent
 TRIM_EVERY: Final = 30.0  # seconds between two queues
-NEVER: Final = float("inf")
 SOONEST: Final = 0.05  # seconds before the next sweep, or look at a queue for due jobs
 
 logger = logging.getLogger(__name__)

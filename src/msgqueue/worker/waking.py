@@ -7,12 +7,11 @@ from msgqueue.store.signals import Signal, Wakeup
 from msgqueue.worker.crowd import Crowd
 from msgqueue.worker.fleet import Fleet
 from msgqueue.worker.process import ChildProcess
-from msgqueue.worker.shared import clock
+from msgqueue.worker.shared import NEVER, clock
 
 POST_EVERY: Final = 1.0  # seconds between two looks whether a child is on lookout
 ENGAGED: Final = 0.01  # seconds after which another child takes over the lookout of a busy one
 AGAIN: Final = 0.001  # seconds that woken children get to claim before more are woken
-NEVER: Final = float("inf")
 
 
 class Waking:

@@ -10,7 +10,7 @@ from msgqueue.worker.journal import ASYNC, NO_SLOT, State
 from msgqueue.worker.limits import timeout_text
 from msgqueue.worker.memory_limit import MemoryLimit
 from msgqueue.worker.process import ChildProcess
-from msgqueue.worker.shared import clock
+from msgqueue.worker.shared import NEVER, clock
 
 EVERY: Final = 0.05  # seconds, while a child has something to do
 OVERRUN: Final = 0.1  # seconds that a job may run before what is held behind it is given back
@@ -19,7 +19,6 @@ GRACE: Final = 0.6  # seconds after its deadline that a job may take to end by i
 LEFT: Final = 5.0  # seconds that threads which jobs left behind may go on in a child that is done
 STOPPED_WITHIN: Final = 0.4  # seconds that a cancelled coroutine may take
 HOLDS: Final = 0.3  # seconds without a sign of life of the event loop, or of one step in it
-NEVER: Final = float("inf")
 HELD_UP: Final = (
     "WorkerDied: the job kept the event loop, or the interpreter, so that another job's time limit"
     " or stop could not be kept, and was killed"
