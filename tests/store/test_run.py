@@ -4,20 +4,23 @@ import asyncio
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import redis
-from tests.store.conftest import Spec
+from tests.store.conftest import Child, Spec, now_text, ok
 
 from msgqueue.connection import Source
 from msgqueue.embedded import EmbeddedServer
 from msgqueue.errors import QueueFull, RedisRefused, RedisUnavailable, ValueTooLarge
-from msgqueue.jobs import JobStatus
+from msgqueue.jobs import JobSpec, JobStatus
 from msgqueue.store import operations, steps
 from msgqueue.store.failures import failure
 from msgqueue.store.run import AsyncStore, Link, Store
+from msgqueue.store.steps import Step
 
 
 def free_port() -> int:
@@ -59,6 +62,69 @@ def test_a_read_only_redis_is_away(client: redis.Redis, source: Source, spec: Sp
             Store(source, retry_for=0.05).run(steps.enqueue([spec("a")]))
     finally:
         client.replicaof("NO", "ONE")
+
+
+@pytest.fixture(params=["a replica", "a primary without replicas"])
+def takes_no_writes(
+    request: pytest.FixtureRequest, client: redis.Redis
+) -> Iterator[Callable[[], None]]:
+    """What the call makes of Redis, which keeps all that it has."""
+
+    def change() -> None:
+        if request.param == "a replica":
+            client.replicaof("127.0.0.1", "1")
+        else:
+            client.config_set("min-replicas-to-write", 1)
+
+    yield change
+    client.replicaof("NO", "ONE")
+    client.config_set("min-replicas-to-write", 0)
+
+
+Again = Callable[[Child, JobSpec], Step[Any]]
+
+
+def again_enqueued(child: Child, spec: JobSpec) -> Step[Any]:
+    return steps.enqueue([spec])
+
+
+def again_unique(child: Child, spec: JobSpec) -> Step[Any]:
+    return steps.enqueue([spec._replace(unique=True, created_at=datetime.now(UTC))])
+
+
+def again_retried(child: Child, spec: JobSpec) -> Step[Any]:
+    child.work(ok(child.claim()[0]))
+    step = steps.requeue(spec.id, now_text())
+    child.store.run(step)
+    return step
+
+
+def again_deleted(child: Child, spec: JobSpec) -> Step[Any]:
+    step = steps.delete(spec.id, now_text())
+    child.store.run(step)
+    return step
+
+
+def again_cancelled(child: Child, spec: JobSpec) -> Step[Any]:
+    step = steps.cancel(spec.id, now_text())
+    child.store.run(step)
+    return step
+
+
+@pytest.mark.parametrize(
+    "call", [again_enqueued, again_unique, again_retried, again_deleted, again_cancelled]
+)
+def test_promise_1_a_call_that_changes_nothing_more_is_acknowledged_by_who_takes_writes_alone(
+    takes_no_writes: Callable[[], None], source: Source, child: Child, spec: Spec, call: Again
+) -> None:
+    """A primary that was replaced still has what the new one may never have had."""
+    job = spec("a")
+    child.store.run(steps.enqueue([job]))
+    step = call(child, job)
+    child.store.run(step)
+    takes_no_writes()
+    with pytest.raises(RedisUnavailable):
+        Store(source, retry_for=0.05).run(step)
 
 
 def test_a_wrong_password_is_refused_at_once(client: redis.Redis, source: Source) -> None:

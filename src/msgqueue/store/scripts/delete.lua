@@ -6,6 +6,7 @@
 -- A copy of its enqueue that comes late finds its id for a minute. The very same call again (known by
 -- now_text) does nothing to another job of that id.
 -- uses: clock, keeping, admit, dependents, places, calling_off
+redis.call('EXPIRE', MQ .. 'none', 1) -- first: who takes no writes may have been replaced, and must not answer
 local id, now_text = ARGV[1], ARGV[2]
 local key = RQ .. 'job:' .. id
 if has_trace(id, 'd' .. now_text) then return {'deleted'} end

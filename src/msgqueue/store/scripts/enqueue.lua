@@ -96,6 +96,8 @@ for number, at in ipairs(jobs) do
     made[id], replaced[id] = at, f
   end
 end
+-- What stands here is told by who takes writes alone: a new primary may lack what a replaced one has.
+if not next(made) then redis.call('EXPIRE', MQ .. 'none', 1) end
 -- The places first: where one cannot be written, none of the jobs is.
 for _, at in ipairs(jobs) do
   if made[ARGV[at]] == at then place(at) end

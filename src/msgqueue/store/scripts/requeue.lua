@@ -3,6 +3,7 @@
 -- (known by now_text) is answered as the first was, whatever became of the job since.
 -- Answers {'queued'}, {'refused', status} or {'missing'}.
 -- uses: clock, keeping, admit, places
+redis.call('EXPIRE', MQ .. 'none', 1) -- first: who takes no writes may have been replaced, and must not answer
 local id = ARGV[1]
 local key = RQ .. 'job:' .. id
 local f = redis.call('HMGET', key, 'status', 'origin', 'mq_exec', 'data', 'started_at', 'mq_requeued', 'mq_retries')
