@@ -240,8 +240,8 @@ class World:
         self._tick()
 
     def _tick(self) -> None:
-        if self.model.tick(self.time.redis_ms):
-            self.redis.tick()
+        if self.model.tick(self.time.redis_ms) or not self._foretelling:
+            self.redis.tick()  # what only follows does not know all that expires
 
     def jump(self, seconds: float) -> None:
         """The clock of Redis's machine is set."""
