@@ -202,7 +202,7 @@ class StoredResult:
     traceback: str = ""
 
 
-Kind = Literal["ok", "none", "error", "retry", "repeat"]
+Kind = Literal["ok", "none", "error", "retry", "repeat", "declined"]
 
 
 class Claimed(NamedTuple):
@@ -219,6 +219,7 @@ class Claimed(NamedTuple):
     timeout: int  # seconds; -1 for none; the default filled in
     attempt: int  # which run this is, from 1; counts repeats and deaths
     rq_only: bool
+    declined: int = 0  # by how many workers this run was, whose code could not carry it out
 
 
 class Outcome(NamedTuple):
@@ -228,9 +229,11 @@ class Outcome(NamedTuple):
         queue, id, execution: which run.
         kind: ok; none (ok, and no result is kept); repeat (ok, of a job with rq's Repeat: it runs
             again); error (the task raised, or broke a limit: Retry applies); retry (the task
-            returned rq's Retry: run again without an error).
-        value: ok: the serialized return value, b"" for None. error: the traceback text in UTF-8.
-            retry: b"<max>:<interval seconds>".
+            returned rq's Retry: run again without an error); declined (this worker's code does not
+            know the task, or its function takes other arguments: nothing of it ran, others are
+            offered the job).
+        value: ok: the serialized return value, b"" for None. error, declined: the traceback text in
+            UTF-8. retry: b"<max>:<interval seconds>".
         started, ended: Unix seconds.
     """
 

@@ -17,6 +17,8 @@ DEFAULT_FAILURE_TTL = 31_536_000
 """Seconds a failed job is kept: one year."""
 DEFAULT_MAX_DELIVERIES = 3
 """How often a job may be started whose process dies."""
+PAUSES_BETWEEN_OFFERS = (2, 4, 8, 16, 30)
+"""Seconds after which a job that a worker's code cannot carry out is offered to workers again."""
 MAX_PAYLOAD = 1_048_576
 """Bytes of encoded arguments that one job may carry."""
 

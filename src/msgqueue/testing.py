@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 import fakeredis
@@ -40,6 +40,8 @@ from msgqueue.worker.limits import TimeLimit
 from msgqueue.worker.rq_path import RqPath, task_rules
 from msgqueue.worker.shared import clock
 from msgqueue.worker.terms import Terms
+
+NAME: Final = "msgqueue.testing"  # of its worker
 
 
 def fake(queue: TaskQueue) -> "_Fake":
@@ -141,8 +143,8 @@ class _Runs:
     """Runs claimed jobs in this process, as a worker's child does."""
 
     def __init__(self, queue: TaskQueue, limit: TimeLimit) -> None:
-        self._execution = Execution(queue, limit)
-        self._rq_path = RqPath(task_rules(queue, "msgqueue.testing"), limit)
+        self._execution = Execution(queue, limit, NAME)
+        self._rq_path = RqPath(task_rules(queue, NAME), limit)
 
     def run(self, job: Claimed) -> Outcome:
         begun = time.time()
@@ -174,7 +176,9 @@ def _nobody_watches(_until: float) -> None:
 
 
 def _outcome(job: Claimed, ending: Ending, begun: float) -> Outcome:
-    return Outcome(job.queue, job.id, job.execution, ending.kind, ending.value, begun, time.time())
+    # No worker of another version will come.
+    kind = "error" if ending.kind == "declined" else ending.kind
+    return Outcome(job.queue, job.id, job.execution, kind, ending.value, begun, time.time())
 
 
 def _in_own_loop(make: Callable[[], Coroutine[Any, Any, Ending]]) -> Ending:

@@ -30,6 +30,11 @@ def bill(key: str) -> str:
 def bill_once(key: str) -> str:
     with noted(key):
         return "old"
+
+@queue.task
+async def bill_later(key: str) -> str:
+    with noted(key):
+        return "old"
 """,
     "new": """
 from msgqueue import Retry
@@ -42,6 +47,11 @@ def bill(key: str, *, cents: int) -> str:
 
 @queue.task
 def bill_once(key: str, *, cents: int) -> str:
+    with noted(key):
+        return "new"
+
+@queue.task
+async def bill_later(key: str, *, cents: int) -> str:
     with noted(key):
         return "new"
 
@@ -108,11 +118,13 @@ def wait_for_status(trial: Trial, keys: list[str], status: JobStatus) -> None:
     wait_until(lambda: all(trial.status(key) is status for key in keys), 20, f"all {status}")
 
 
-def why(trial: Trial, key: str) -> str:
-    """What a failed job says."""
-    with trial.speaking(), pytest.raises(JobFailed) as failed:
-        app.queue.job(key).result(timeout=1)
-    return str(failed.value)
+def wait_for_offer(trial: Trial, key: str, number: int) -> None:
+    """Wait until so many offers of it were in vain."""
+
+    def declined() -> bool:
+        return trial.client.hget(f"rq:job:{key}", "mq_declined") == str(number).encode()
+
+    wait_until(declined, 20, f"offer {number}")
 
 
 def leave(supervisor: Launched) -> None:
@@ -121,50 +133,58 @@ def leave(supervisor: Launched) -> None:
     assert supervisor.wait(20) == 0
 
 
+#: What happens; whose workers are there first, who enqueues, and which tasks.
+UNKNOWN = (
+    ("a task that the old version lacks", "old", "new", ("ship", "ship_once")),
+    ("a call that the new version refuses", "new", "old", ("bill", "bill_once", "bill_later")),
+)
+
+
 @pytest.mark.faults
-def test_promise_11_a_task_that_only_the_new_version_knows_waits_for_it_by_its_retry(
-    trial: Trial, judge: Judge, versions: Versions
+@pytest.mark.parametrize(("what", "there", "enqueues", "tasks"), UNKNOWN, ids=lambda given: given)
+def test_promise_11_what_the_workers_there_cannot_carry_out_waits_for_those_that_can(
+    trial: Trial,
+    judge: Judge,
+    versions: Versions,
+    what: str,
+    there: str,
+    enqueues: str,
+    tasks: tuple[str, ...],
 ) -> None:
-    """Without a Retry it fails, says why, and runs once it is retried by hand."""
-    old = versions.start("old", processes=2)
-    waiting = versions.enqueue("new", "ship")
-    failing = versions.enqueue("new", "ship_once")
-    wait_for_status(trial, failing, JobStatus.FAILED)
+    """With a Retry and without, and none of it is used up."""
+    first = versions.start(there, processes=2)
+    waiting = [key for task in tasks for key in versions.enqueue(enqueues, task)]
     wait_for_status(trial, waiting, JobStatus.SCHEDULED)
-    assert "UnknownTask: no task 'release.ship_once' is registered" in why(trial, failing[0])
 
-    versions.start("new", processes=2)
-    leave(old)
-    with trial.speaking():
-        for key in failing:
-            app.queue.retry(key)
+    versions.start(enqueues, processes=2)
+    leave(first)
 
-    verdict = judge("F19 a task that the old version lacks", trial, within=60)
-    assert verdict.ok == 40
+    verdict = judge(f"F19 {what}", trial, within=60)
+    assert verdict.ok == len(waiting)
     assert verdict.duplicated == ()
+    with trial.speaking():
+        infos = [app.queue.job(key).info for key in waiting]
+    assert {info.attempt for info in infos if info} == {1}
 
 
 @pytest.mark.faults
-def test_promise_11_a_call_that_the_new_version_refuses_runs_where_the_old_one_comes_back(
-    trial: Trial, judge: Judge, versions: Versions
+def test_promise_11_a_task_that_no_version_knows_fails_once_it_was_offered_for_a_minute(
+    trial: Trial, versions: Versions
 ) -> None:
-    """Without a Retry it fails and says which argument is missing."""
-    new = versions.start("new", processes=2)
-    waiting = versions.enqueue("old", "bill")
-    failing = versions.enqueue("old", "bill_once")
-    wait_for_status(trial, failing, JobStatus.FAILED)
-    wait_for_status(trial, waiting, JobStatus.SCHEDULED)
-    assert "cents" in why(trial, failing[0])
-
+    """Its time is brought forward here after each offer."""
     versions.start("old", processes=2)
-    leave(new)
-    with trial.speaking():
-        for key in failing:
-            app.queue.retry(key)
+    key, *_ = versions.enqueue("new", "ship_once")
+    for offers in range(1, 6):
+        wait_for_offer(trial, key, offers)
+        assert trial.status(key) is JobStatus.SCHEDULED
+        trial.client.zadd("rq:scheduled:first", {key: 0}, xx=True)
 
-    verdict = judge("F19 a call that the new version refuses", trial, within=60)
-    assert verdict.ok == 40
-    assert verdict.duplicated == ()
+    wait_for_status(trial, [key], JobStatus.FAILED)
+    with trial.speaking(), pytest.raises(JobFailed) as failed:
+        app.queue.job(key).result(timeout=1)
+    told = str(failed.value)
+    assert "UnknownTask: no task 'release.ship_once' is registered" in told
+    assert "It was offered to workers 6 times, over more than 60 s" in told
 
 
 @pytest.mark.faults

@@ -80,7 +80,7 @@ def run(queue: TaskQueue, limit: TimeLimit, job: Claimed, path: RqPath) -> Outco
     if job.rq_only:
         ending = path.run(job, clock(), lambda _until: None)
     else:
-        execution = Execution(queue, limit)
+        execution = Execution(queue, limit, "a worker")
         read = execution.read(job)
         ending = execution.run(read, job, clock()) if isinstance(read, Call) else read
     return Outcome(job.queue, job.id, job.execution, ending.kind, ending.value, 1.0, 2.0)

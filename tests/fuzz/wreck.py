@@ -54,7 +54,8 @@ FIELDS: Mapping[str, st.SearchStrategy[bytes]] = {
     **dict.fromkeys(
         (
             *("timeout", "ttl", "result_ttl", "failure_ttl", "retries_left", "mq_retries"),
-            *("mq_max", "mq_deaths", "number_of_retries", "repeats_left", "rate_limit_concurrency"),
+            *("mq_max", "mq_deaths", "mq_declined", "number_of_retries", "repeats_left"),
+            "rate_limit_concurrency",
             *("enqueue_at_front", "allow_dependency_failures", "webhooks", "mq_task", "mq_none"),
         ),
         whole_numbers,
@@ -238,6 +239,7 @@ class Wreck:
             "end retry": lambda: self.end(
                 lambda job: ok(job)._replace(kind="retry", value=b"2:1,5:0:")
             ),
+            "end declined": lambda: self.end(lambda job: error(job)._replace(kind="declined")),
             "end repeat": lambda: self.end(lambda job: ok(job)._replace(kind="repeat")),
             "lose": self.lose,
             "release": self.release,
@@ -265,7 +267,7 @@ class Wreck:
 
 
 ACTS = (
-    *("claim", "end ok", "end none", "end error", "end retry", "end repeat", "lose", "release"),
-    *("beat", "maintain", "look", "cancel", "requeue", "delete", "stop", "save meta", "enqueue"),
-    *("restore", "discard", "claim again"),
+    *("claim", "end ok", "end none", "end error", "end retry", "end repeat", "end declined"),
+    *("lose", "release", "beat", "maintain", "look", "cancel", "requeue", "delete", "stop"),
+    *("save meta", "enqueue", "restore", "discard", "claim again"),
 )

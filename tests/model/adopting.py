@@ -21,6 +21,7 @@ def adopt(model: Model, snapshot: Snapshot) -> None:
             int(fields.get("mq_deaths", 0)),
             int(fields.get("retries_left", 0)),
         )
+        job.declined = int(fields.get("mq_declined", 0))
         job.runs_before = int(fields.get("mq_retries", 0))
         job.asked_retries = int(fields.get("number_of_retries", 0))
         job.max = int(fields["mq_max"]) if "mq_max" in fields else None

@@ -15,7 +15,13 @@ from msgqueue.worker.exchange import BEGIN_WITHIN
 Fate = Literal["answered", "lost", "late"]
 
 COPIES_LAST = 60.0  # seconds that a copy of a call can be under way
-VALUES = {"ok": b"1", "none": b"", "error": b"ValueError: no", "retry": b"2:0:0"}
+VALUES = {
+    "ok": b"1",
+    "none": b"",
+    "error": b"ValueError: no",
+    "retry": b"2:0:0",
+    "declined": b"UnknownTask: no",
+}
 
 
 class Copy(NamedTuple):

@@ -10,6 +10,7 @@ from tests.model.model import FINAL, LEASE, Job, Model
 from tests.model.snapshot import Place, Snapshot
 
 from msgqueue.jobs import JobStatus
+from msgqueue.settings import PAUSES_BETWEEN_OFFERS
 from msgqueue.store.steps import COUNTED
 
 #: Keys that live as long as what they index, and those that must expire.
@@ -28,6 +29,8 @@ OF_STATUS: Final = {
     "deferred": "deferred",
 } | FINAL
 
+FAILED: Final = ("failed", "stopped", "canceled")
+
 Counts = Mapping[str, Mapping[JobStatus, int]]
 FORETOLD: Final = tuple(status for status in COUNTED if status is not JobStatus.CANCELED)
 
@@ -40,6 +43,7 @@ def check(snapshot: Snapshot, model: Model, exempt: frozenset[str] = frozenset()
         *one_result(snapshot),
         *leases_are_sound(snapshot, model),
         *no_key_for_ever(snapshot, exempt),
+        *offers_end(snapshot, exempt),
     ):
         ensure(False, fault)
 
@@ -116,6 +120,14 @@ def no_key_for_ever(snapshot: Snapshot, exempt: frozenset[str]) -> Iterator[str]
             yield f"{name} is a key that nobody knows"
 
 
+def offers_end(snapshot: Snapshot, exempt: frozenset[str]) -> Iterator[str]:
+    """No run is offered to workers more often than said, and a failed job not at all."""
+    for name, fields in snapshot.jobs().items():
+        most = 0 if fields.get("status") in FAILED else len(PAUSES_BETWEEN_OFFERS)
+        if int(fields.get("mq_declined", 0)) > most and name not in exempt:
+            yield f"{name} is {fields['status']} and was declined {fields['mq_declined']} times"
+
+
 def _kept_for_ever(fields: dict[str, str]) -> bool:
     return "-1" in (fields.get("result_ttl"), fields.get("failure_ttl"))
 
@@ -146,18 +158,19 @@ def as_foretold(snapshot: Snapshot, model: Model) -> Iterator[str]:
     yield from _lanes(snapshot, model)
 
 
-def _seen(fields: dict[str, str]) -> tuple[str, int, str, str, int]:
+def _seen(fields: dict[str, str]) -> tuple[str, int, str, str, int, int]:
     return (
         fields.get("status", ""),
         int(fields.get("mq_deaths", 0)),
         fields.get("mq_exec", ""),
         fields.get("mq_stop", ""),
         int(fields.get("retries_left") or 0),
+        int(fields.get("mq_declined", 0)),
     )
 
 
-def _foretold(job: Job) -> tuple[str, int, str, str, int]:
-    return job.status, job.deaths, job.execution, job.stop, job.retries_left
+def _foretold(job: Job) -> tuple[str, int, str, str, int, int]:
+    return job.status, job.deaths, job.execution, job.stop, job.retries_left, job.declined
 
 
 def _places(name: str, model: Model) -> list[Place]:

@@ -91,7 +91,7 @@ class Ledger:
             case "cancel" | "stop":
                 self._stop(str(step.args[0]), answer)
             case "work":
-                for queue, job_id, execution, _ in answer[2]:
+                for queue, job_id, execution, *_ in answer[2]:
                     self._handed(queue, job_id, execution)
             case "settle":
                 self._settle(Reader(step.args))
@@ -187,6 +187,8 @@ class Ledger:
         tale = self._of[f"{job.id}:{job.execution}"]
         tale.running.discard(job.execution)
         tale.ended[job.execution] = kind
+        if kind == "declined":  # nothing of the function was entered
+            tale.starts.remove(job.execution)
 
     def died(self, job: Claimed) -> None:
         """The process that ran it is gone."""

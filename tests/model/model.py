@@ -15,6 +15,7 @@ from tests.model.reading import New, Reader, Run, queues_of
 from msgqueue.settings import (
     DEFAULT_FAILURE_TTL,
     DEFAULT_RESULT_TTL,
+    PAUSES_BETWEEN_OFFERS,
 )
 from msgqueue.store.messages import Arg, Entry
 
@@ -25,6 +26,7 @@ LEASE: Final = 900_000
 REFUSED: Final = "refused"  # the script raises an error, and nothing is done
 MINUTE: Final = 60_000
 MONTH: Final = 30 * 86_400_000
+Handed = tuple[str, str, str, int, int]  # queue, id, execution, attempt, offers in vain
 FINAL: Final = {
     "finished": "finished",
     "failed": "failed",
@@ -52,6 +54,7 @@ class Job:
     result_ttl: int = DEFAULT_RESULT_TTL
     failure_ttl: int = DEFAULT_FAILURE_TTL
     deaths: int = 0
+    declined: int = 0  # offers of this run that were in vain
     unreadable: str = ""  # the damaged field: whoever claims it sets it aside; or "kind": all is
     parents: list[str] = field(default_factory=list)
     lenient: bool = False  # a parent may fail
@@ -244,7 +247,7 @@ class Model:
         self._trace(name, f"requeue {text}")
         job.lives += 1
         job.stop = ""
-        job.deaths = 0
+        job.deaths = job.declined = 0
         self.forgotten.pop(name, None)
         self._push(name)
         return "queued", True
@@ -282,7 +285,7 @@ class Model:
             self.crews.setdefault(queue, set()).add(worker)
         return lane
 
-    def work(self, args: Reader) -> tuple[str, list[str], list[tuple[str, str, str, int]]]:
+    def work(self, args: Reader) -> tuple[str, list[str], list[Handed]]:
         """A child reports, and claims."""
         worker, seq, lane_id, count, text = args.take(5)
         queues, outcomes = args.counted(), args.runs()
@@ -300,9 +303,10 @@ class Model:
         lane.handed = self._claim(queues, count, execution)
         return "", sorted(lane.refused), [self._handed(*h, execution) for h in lane.handed]
 
-    def _handed(self, queue: str, name: str, execution: str) -> tuple[str, str, str, int]:
+    def _handed(self, queue: str, name: str, execution: str) -> Handed:
         job = self.jobs[name]
-        return queue, name, execution, 1 + job.runs_before + job.asked_retries + job.deaths
+        attempt = 1 + job.runs_before + job.asked_retries + job.deaths
+        return queue, name, execution, attempt, job.declined
 
     def _is_told_again(self, queue: str, name: str, execution: str) -> bool:
         job = self.jobs.get(name)
@@ -371,6 +375,8 @@ class Model:
             self._finish(run, job)
         elif run.how == "retry":
             self._asks_to_retry(run, job)
+        elif run.how == "declined":
+            return self._decline(run, job)
         else:
             return self._error(run, job)
         return ""
@@ -415,6 +421,14 @@ class Model:
         self._again(run, job, interval, front=job.front_again)
         return "requeued"
 
+    def _decline(self, run: Run, job: Job) -> str:
+        if job.stop == run.execution or job.declined >= len(PAUSES_BETWEEN_OFFERS):
+            return self._error(run, job)
+        pause, offers = PAUSES_BETWEEN_OFFERS[job.declined], job.declined + 1
+        self._again(run, job, pause + self.now % (1 + pause // 4))
+        job.declined = offers
+        return ""
+
     def _asks_to_retry(self, run: Run, job: Job) -> None:
         most, interval, front = map(int, run.value.split(b":"))
         if job.stop == run.execution:
@@ -429,7 +443,7 @@ class Model:
         self._again(run, job, interval, front=job.front_again)
 
     def _fail(self, run: Run, job: Job, status: str, kind: int) -> None:
-        job.deaths = 0
+        job.deaths = job.declined = 0
         job.results.append((kind, run.execution))
         self._ended(job, status, _floored(job.failure_ttl))
         self._mark(run.id)
@@ -439,11 +453,12 @@ class Model:
         job.expires = None if ttl < 0 else self.now + ttl * 1000
 
     def _cancelled(self, name: str, job: Job) -> None:
-        job.deaths = 0
+        job.deaths = job.declined = 0
         self._forget(name, _floored(job.failure_ttl))
         self._ended(job, "canceled", _floored(job.failure_ttl))
 
     def _again(self, run: Run, job: Job, interval: int, *, front: bool = False) -> None:
+        job.declined = 0
         if interval > 0:
             job.status = job.place = "scheduled"
             job.due = math.ceil(self.now / 1000 + interval) * 1000

@@ -134,7 +134,7 @@ def essence(answer: Any) -> Any:  # noqa: PLR0911 - one line a kind of answer
     """What of an answer the model foretells."""
     match answer:
         case Worked(state, refused, claimed):
-            jobs = [(job.queue, job.id, job.execution, job.attempt) for job in claimed]
+            jobs = [(j.queue, j.id, j.execution, j.attempt, j.declined) for j in claimed]
             return state, sorted(refused), jobs
         case Settled(requeued, failed, refused):
             return requeued, failed, sorted(refused)

@@ -32,7 +32,7 @@ from msgqueue.store.steps import Step
 ids: Final = st.sampled_from("abcd")
 which: Final = st.integers(0, 5)
 queues: Final = st.sampled_from(QUEUES)
-kinds: Final = st.sampled_from(["ok", "error", "error", "none", "retry"])
+kinds: Final = st.sampled_from(["ok", "error", "error", "none", "retry", "declined"])
 causes: Final = st.sampled_from(["death", "death", "timeout", "memory", "stop", "drain"])
 tokens: Final = st.sampled_from(["one", "one", "two"])
 jumps: Final = st.sampled_from([-100.0, -5.0, 5.0, 100.0])

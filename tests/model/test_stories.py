@@ -311,7 +311,11 @@ STORIES: Final = {
     ),
     "N3 a smaller seq is refused": Story(
         a_late_copy_of_a_call,
-        (Change("work.lua", "if seq < tonumber(lane_state[1]) then return {'old', 0} end", ""),),
+        (
+            Change(
+                "work.lua", "if seq < tonumber(lane_state[1]) then return {'old', 0, {}} end", ""
+            ),
+        ),
     ),
     "N4 settle reads the answer that the child never read": Story(
         killed_with_its_answer_under_way,

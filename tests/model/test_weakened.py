@@ -29,6 +29,15 @@ OWN: Final = {
     "deaths have a limit": Change(
         "parts/endings.lua", "job.deaths + 1 >= (job.max", "job.deaths >= (job.max"
     ),
+    "offers have an end": Change(
+        "parts/endings.lua", "if number == job.declined then pause", "if true then pause"
+    ),
+    "a stop of a declined run wins": Change(
+        "parts/endings.lua", "if job.stop == run.execution or not pause", "if not pause"
+    ),
+    "each run is offered anew": Change(
+        "parts/endings.lua", "if job.declined ~= 0 then", "if false then"
+    ),
     "a due job leaves its place": Change(
         "promote.lua", "if redis.call('ZREM', zset, id) == 0 or", "if"
     ),

@@ -124,6 +124,9 @@ class World:
     def plan(self, job: Claimed) -> Plan:
         """What its run does: see `spec`."""
         seconds, kind, value = json.loads(job.data)[2]
+        if kind == "declined":
+            declines = job.declined < int(value)
+            return Plan(0.0, kind, b"UnknownTask: no") if declines else Plan(seconds)
         return Plan(seconds, kind, value.encode())
 
     def began(self, child: Child, job: Claimed) -> None:
@@ -161,7 +164,7 @@ class World:
         value: str = "1",
         **changes: Any,
     ) -> JobSpec:
-        """A job whose run takes so long and ends so."""
+        """A job whose run takes so long and ends so; or is declined `value` times before."""
         base = JobSpec(
             id=job_id,
             task="sim",

@@ -31,7 +31,7 @@ BLOWS: Final = (
 )
 #: With these Redis itself forgets, or lies: fewer promises hold.
 LIES: Final = ("set the clock", "fail over")
-ENDS: Final = ("ok", "none", "error", "retry", "poison", "poison machine")
+ENDS: Final = ("ok", "declined", "none", "error", "retry", "poison", "poison machine")
 
 
 class Fate(NamedTuple):
@@ -133,7 +133,7 @@ class Plan:
 
     def _job(self, job_id: str) -> Job:
         choice = self._choice
-        kind = choice.choices(ENDS, (12, 2, 4, 1, 2, 0.4))[0]
+        kind = choice.choices(ENDS, (11, 1, 2, 4, 1, 2, 0.4))[0]
         options: dict[str, object] = {"queue": choice.choice(("high", "default", "default"))}
         if choice.random() < 0.15:
             options["due"] = choice.uniform(0.0, 10.0)  # from when it is enqueued
@@ -149,6 +149,8 @@ class Plan:
             options["timeout"] = 2
         seconds = choice.choice((0.0, 0.0, 0.01, 0.12, 0.4, 1.5, 4.0, 11.0))
         value = choice.choice(("1:0:0", "2:2:1")) if kind == "retry" else "1"
+        if kind == "declined":
+            value = "2"
         return Job(job_id, seconds, kind, value, options)
 
     def _blows(self) -> list[Deed]:

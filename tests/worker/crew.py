@@ -15,6 +15,7 @@ from tests.worker import app, dirty, faults
 from msgqueue import Job, JobStatus, TaskQueue
 from msgqueue.connection import Source
 from msgqueue.observe import logs
+from msgqueue.settings import PAUSES_BETWEEN_OFFERS
 from msgqueue.worker.supervisor import Supervisor
 
 TASKS = app, dirty  # the modules that register them
@@ -100,6 +101,10 @@ class Crew:
     def enqueue_path(self, path: str, *args: Any) -> Job[Any]:
         """Enqueue by rq a job of any function."""
         return self.queue.job(self.rq.enqueue(path, args=args).id)
+
+    def offer_last(self, job: Job[Any]) -> None:
+        """Have its next offer be the last, as if workers had declined it until now."""
+        self.redis.hset(f"rq:job:{job.id}", "mq_declined", len(PAUSES_BETWEEN_OFFERS))
 
     def noted(self) -> list[str]:
         """The lines that `note` has written."""

@@ -106,8 +106,10 @@ def test_a_failing_job_is_tried_again_as_its_retry_says(crew: Crew) -> None:
 
 
 def test_an_unknown_task_fails_and_the_worker_goes_on(crew: Crew) -> None:
-    crew.start(processes=1)
     strange = crew.enqueue_path("os.getcwd")
+    crew.offer_last(strange)
+
+    crew.start(processes=1)
 
     with pytest.raises(JobFailed, match=r"no task 'os\.getcwd' is registered"):
         strange.result(timeout=5)

@@ -67,6 +67,7 @@ def test_promise_11_no_text_of_redis_names_code_and_nothing_is_unpickled(
 ) -> None:
     mark = tmp_path / "it-ran"
     named = crew.enqueue_path("os.mkdir", str(mark))
+    crew.offer_last(named)
     bomb = pickle.dumps(Bomb(mark))
     jobs = [named, *(crew.enqueue("add", 1, 1) for _ in range(2))]
     crew.redis.hset(f"rq:job:{jobs[1].id}", "data", bomb)

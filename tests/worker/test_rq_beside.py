@@ -88,12 +88,14 @@ def test_rqs_callbacks_run_with_what_rq_gives_them(crew: Crew) -> None:
 
 
 def test_a_callback_that_is_not_registered_does_not_run(crew: Crew) -> None:
+    rq_job = crew.rq.enqueue("tests.worker.app.add", 2, 3, on_success=Callback("builtins.print"))
+    job = crew.queue.job(rq_job.id)
+    crew.offer_last(job)
+
     crew.start(processes=1)
 
-    job = crew.rq.enqueue("tests.worker.app.add", 2, 3, on_success=Callback("builtins.print"))
-
     with pytest.raises(JobFailed, match=r"no task 'builtins\.print' is registered"):
-        crew.queue.job(job.id).result(timeout=5)
+        job.result(timeout=5)
 
 
 def test_a_task_that_was_given_to_rq_itself_runs(crew: Crew) -> None:

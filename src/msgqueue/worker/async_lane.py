@@ -241,7 +241,7 @@ class AsyncLane:
         fault_point("async.started")
         enter = partial(self._journal.enter, slot)
         try:
-            running = self._execution.perform(call, job.id)
+            running = self._execution.perform(call, job)
             return await noting_steps(running, enter, self._journal.leave)
         except asyncio.CancelledError as error:
             if run.late:

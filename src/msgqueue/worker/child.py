@@ -49,7 +49,8 @@ TOLD: Final[Mapping[Kind, str]] = {
     "error": "job failed",
     "retry": "job asks to retry",
     "repeat": "job finished, and repeats",
-}
+}  # a declined one has been told of
+LEVELS: Final[Mapping[Kind, int]] = dict.fromkeys(TOLD, logging.INFO) | {"error": logging.WARNING}
 ANY: Final = sys.maxsize  # number of jobs
 SET_ASIDE: Final = 1.0  # seconds for which a queue is not claimed from for a lane that is full
 
@@ -93,7 +94,7 @@ class Child:
             self._lifeline.persist,
             meanwhile=self._doorbell.tell_roused,
         )
-        self._execution = Execution(queue, self._limit)
+        self._execution = Execution(queue, self._limit, outfit.lane.worker)
         terms = outfit.terms
         self._rq_path = self._path_of(terms.rules)
         self._order = order_of(terms.queues, terms.weights, terms.order)
@@ -327,16 +328,17 @@ class Child:
 
 
 def _tell(job: Claimed, call: Call | None, ending: Ending, seconds: float) -> None:
-    event(
-        logger,
-        TOLD[ending.kind],
-        level=logging.WARNING if ending.kind == "error" else logging.INFO,
-        job=job.id,
-        task=call.task.name if call else None,
-        queue=job.queue,
-        attempt=job.attempt,
-        seconds=seconds,
-    )
+    if level := LEVELS.get(ending.kind):
+        event(
+            logger,
+            TOLD[ending.kind],
+            level=level,
+            job=job.id,
+            task=call.task.name if call else None,
+            queue=job.queue,
+            attempt=job.attempt,
+            seconds=seconds,
+        )
 
 
 def main(outfit: Outfit, queue: TaskQueue, forget: Callable[[], None]) -> None:

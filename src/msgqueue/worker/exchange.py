@@ -132,7 +132,7 @@ class Exchange:
         for _, outcome in outcomes:
             if outcome.kind in ("ok", "none", "repeat"):
                 self._successful += 1
-            else:
+            elif outcome.kind != "declined":
                 self._failed += 1
             self._working_time += outcome.ended - outcome.started
         self._journal.note_counts(self._successful, self._failed, self._working_time)

@@ -14,13 +14,14 @@ import redis
 from rq.exceptions import NoSuchJobError
 from rq.job import Job, JobStatus
 
-from msgqueue.errors import JobNotFound
+from msgqueue.errors import JobNotFound, UnknownTask
 from msgqueue.job import Job as Handle
 from msgqueue.job import Running
 from msgqueue.jobs import Claimed
 from msgqueue.queue import TaskQueue
 from msgqueue.registry import RUN_JSON
 from msgqueue.tasks import called_path
+from msgqueue.worker.declining import decline
 from msgqueue.worker.endings import Ending, failure
 from msgqueue.worker.exits import Death
 from msgqueue.worker.limits import TimeLimit
@@ -74,6 +75,8 @@ class RqPath:
         try:
             rq_job = self.fetch(job.id)
             rules.check(rq_job)
+        except UnknownTask as error:
+            return decline(job, error, error.name, rules.worker.name)
         except Exception as error:  # noqa: BLE001 - whatever the data makes rq raise
             return failure(error)
         run = self._new_run(job.id, extend)

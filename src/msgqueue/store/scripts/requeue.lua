@@ -13,7 +13,8 @@ if place_of(id, f) ~= 'final' then return {'refused', f[1]} end
 redis.call('LLEN', RQ .. 'queue:' .. f[2]) -- no list: refused before anything is written
 for _, registry in ipairs({'failed:', 'canceled:', 'finished:'}) do redis.call('ZREM', RQ .. registry .. f[2], id) end
 redis.call('HSET', key, 'started_at', '', 'ended_at', '', 'worker_name', '', 'mq_requeued', ARGV[2])
-redis.call('HDEL', key, 'mq_deaths', 'mq_stop', 'mq_orphan_of') -- mq_exec stays: a claim sees by it that there were runs
+-- mq_exec stays: a claim sees by it that there were runs
+redis.call('HDEL', key, 'mq_deaths', 'mq_declined', 'mq_stop', 'mq_orphan_of')
 local retries = tonumber(string.match(f[7] or '', '^%d+$') or 0)
 if f[5] and f[5] ~= '' then redis.call('HSET', key, 'mq_retries', math.min(retries, 1e9) + 1) end
 leave_trace(id, 'q' .. ARGV[2])

@@ -4,17 +4,18 @@
 -- Reports what a child has ended and claims its next jobs, in one step.
 -- KEYS[1]  the worker's hash: `death` or another `mq_lane` closes the lane, `mq_seq` is its last call,
 --   `mq_reply` the answer, `mq_max` the default of max_deliveries for plain rq's jobs
--- Answers {state, #refused, refused member..., {queue, id, data, timeout, plain, earlier runs}...}, flat;
+-- Answers {state, #refused, {id, how often declined...}, refused member...,
+--   {queue, id, data, timeout, plain, earlier runs}...}, flat but for the jobs that others declined;
 --   state: '', 'missing', 'dead', 'old'. The execution of all is <lane>.<seq>.
 -- uses: clock, wip, front, keeping, admit, dependents, endings, damage
 local worker_key, worker, seq, lane = KEYS[1], ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local count, now_text = tonumber(ARGV[4]), ARGV[5]
 
 local lane_state = redis.pcall('HMGET', worker_key, 'mq_seq', 'death', 'mq_reply', 'mq_lane', 'mq_max', 'mq_result_ttl')
-if lane_state[2] then return {'dead', 0} end
-if not lane_state[1] then return {'missing', 0} end -- or of another type, which the next beat replaces
-if lane_state[4] ~= lane then return {'dead', 0} end
-if seq < tonumber(lane_state[1]) then return {'old', 0} end
+if lane_state[2] then return {'dead', 0, {}} end
+if not lane_state[1] then return {'missing', 0, {}} end -- or of another type, which the next beat replaces
+if lane_state[4] ~= lane then return {'dead', 0, {}} end
+if seq < tonumber(lane_state[1]) then return {'old', 0, {}} end
 redis.call('EXPIRE', worker_key, 60) -- first, so that full memory refuses none of what follows
 
 local time = now()
@@ -28,21 +29,22 @@ local function read(key)
   return redis.call('HMGET', key, 'status', 'data', 'timeout', 'mq_task', 'mq_exec', 'mq_max', 'origin')
 end
 
--- How many runs a job has had, whether any of them died, and whether it is plain: that it has none
--- of what rq alone understands. A job of ours that was never claimed is looked at no further.
+-- How many runs a job has had, whether any of them died, whether it is plain: that it has none of
+-- what rq alone understands; and how often it was declined. A job of ours that was never claimed is
+-- looked at no further.
 local function history(key, f)
   if f[OURS] and not f[EXECUTION] then return 0, false, 1 end
-  local more = redis.call('HMGET', key, 'number_of_retries', 'mq_retries', 'mq_deaths', 'success_callback_name',
-    'failure_callback_name', 'webhooks', 'repeats_left', 'rate_limit_key')
+  local more = redis.call('HMGET', key, 'number_of_retries', 'mq_retries', 'mq_deaths', 'mq_declined',
+    'success_callback_name', 'failure_callback_name', 'webhooks', 'repeats_left', 'rate_limit_key')
   local runs, plain = 0, 1
   for at = 1, 3 do
     local digits = string.match(more[at] or '', '^%d+$')
     if digits and #digits < 10 then runs = runs + digits end
   end
-  for at = 4, #more do
+  for at = 5, #more do
     if not f[OURS] and more[at] and more[at] ~= '' and more[at] ~= '0' then plain = 0 end
   end
-  return runs, more[3], plain
+  return runs, more[3], plain, more[4]
 end
 
 -- Whole seconds; '' for a job that says nothing of it. Most of a batch say the same.
@@ -56,11 +58,15 @@ local function time_limit(text)
   return known_limits[text]
 end
 
-local answer, size = {'', 0}, 2
-local function hand_out(queue, id, f, limit, runs, plain)
+local declined = {}
+local answer, size = {'', 0, declined}, 3
+local function hand_out(queue, id, f, limit, runs, plain, times)
   answer[size + 1], answer[size + 2], answer[size + 3] = queue, id, f[DATA]
   answer[size + 4], answer[size + 5], answer[size + 6] = limit, plain, runs
   size = size + 6
+  if times then
+    declined[#declined + 1], declined[#declined + 2] = id, tonumber(string.match(times, '^%d%d?$') or 0)
+  end
 end
 
 local reply = {} -- what `mq_reply` will hold
@@ -74,8 +80,8 @@ local function hand_out_again(queue, id)
   if not owns(queue, id, execution) then return end
   local key = RQ .. 'job:' .. id
   local f = read(key)
-  local runs, _, plain = history(key, f)
-  if f[DATA] then hand_out(queue, id, f, time_limit(f[TIMEOUT]), runs, plain) end
+  local runs, _, plain, times = history(key, f)
+  if f[DATA] then hand_out(queue, id, f, time_limit(f[TIMEOUT]), runs, plain, times) end
 end
 
 -- The same call again: what it refused, and those of its jobs that still are its own. One that was
@@ -143,7 +149,7 @@ end
 local function take(queue, id, first)
   local key = RQ .. 'job:' .. id
   local f = read(key)
-  local runs, died, plain = history(key, f)
+  local runs, died, plain, times = history(key, f)
   local verdict = judge(queue, id, f, died, first)
   if verdict == 'wait' or verdict == 'drop' then return verdict end
   if not is_text(id) then error('its id is no text', 0) end
@@ -153,7 +159,7 @@ local function take(queue, id, first)
   if f[ORIGIN] ~= queue then redis.call('HSET', key, 'origin', queue) end
   if max_deliveries and not f[OURS] then redis.call('HSET', key, 'mq_max', max_deliveries) end
   if f[EXECUTION] or not f[OURS] then redis.call('PERSIST', key) end
-  hand_out(queue, id, f, limit, runs, plain)
+  hand_out(queue, id, f, limit, runs, plain, times)
   return verdict
 end
 

@@ -1,11 +1,11 @@
 """Steps of workers: a child and its supervisor claim jobs, keep them leased and report them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from msgqueue.jobs import Claimed, Outcome
-from msgqueue.settings import DEFAULT_MAX_DELIVERIES, DEFAULT_TIMEOUT
+from msgqueue.jobs import Claimed, Kind, Outcome
+from msgqueue.settings import DEFAULT_MAX_DELIVERIES, DEFAULT_TIMEOUT, PAUSES_BETWEEN_OFFERS
 from msgqueue.store import keys
 from msgqueue.store.codec import moment_texts, pack_traceback, pack_value, text
 from msgqueue.store.dump import LARGEST, result_dump
@@ -51,14 +51,23 @@ def _outcome(worker: str, outcome: Outcome) -> tuple[Arg, ...]:
         if len(value) <= LARGEST:
             times = begin.encode(), end.encode()
             dump = result_dump(int(ended * 1000), worker, value, execution, *times)
-    elif kind == "error":
-        value = pack_traceback(value)
+    elif kind != "none":
+        value = _told(kind, value)
     return queue, job_id, execution, kind, value, begin, end, begin_text, end_text, dump
 
 
+def _told(kind: Kind, value: bytes) -> bytes:
+    """What an outcome that is no success says, as the scripts take it."""
+    if kind == "retry":
+        return value
+    if kind == "declined":
+        return f"{','.join(map(str, PAUSES_BETWEEN_OFFERS))}:".encode() + pack_traceback(value)
+    return pack_traceback(value)
+
+
 def _worked(execution: str, raw: list[Any]) -> Worked:
-    first = 2 + raw[1]
-    refused = tuple(text(member) for member in raw[2:first])
+    first = 3 + raw[1]
+    refused = tuple(text(member) for member in raw[3:first])
     fields = (raw[at::6] for at in range(first, first + 6))
     claimed = tuple(
         Claimed(
@@ -72,7 +81,13 @@ def _worked(execution: str, raw: list[Any]) -> Worked:
         )
         for queue, job_id, data, timeout, plain, runs in zip(*fields, strict=True)
     )
+    if raw[2]:
+        claimed = _as_declined(claimed, dict(zip(raw[2][::2], raw[2][1::2], strict=True)))
     return Worked(raw[0].decode(), refused, claimed)
+
+
+def _as_declined(claimed: tuple[Claimed, ...], times: Mapping[bytes, int]) -> tuple[Claimed, ...]:
+    return tuple(job._replace(declined=times.get(job.id.encode(), 0)) for job in claimed)
 
 
 def beat(beats: Sequence[Beat], now_text: str) -> Step[tuple[Beaten, ...]]:

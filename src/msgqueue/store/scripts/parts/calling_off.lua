@@ -6,7 +6,7 @@ local function call_off(id, queue, text, now_text, gone)
   local key, ttl = RQ .. 'job:' .. id, failure_ttl(text)
   redis.call('HSET', key, 'status', 'canceled', 'ended_at', now_text)
   if gone then redis.call('HSET', key, 'mq_orphan_of', gone) end
-  redis.call('HDEL', key, 'mq_deaths')
+  redis.call('HDEL', key, 'mq_deaths', 'mq_declined')
   expire(key, ttl)
   expire_relations(key .. ':dependents', ttl)
   expire_relations(RQ .. 'job::' .. id .. ':dependencies', ttl)

@@ -20,11 +20,11 @@ end
 
 local function look(key)
   local f = redis.call('HMGET', key, 'status', 'created_at', 'result_ttl', 'failure_ttl', 'mq_stop',
-    'retries_left', 'mq_deaths', 'mq_max', 'enqueued_at')
+    'retries_left', 'mq_deaths', 'mq_max', 'enqueued_at', 'mq_declined')
   return {
     status = f[1], created_at = f[2], result_ttl = f[3], failure_ttl = f[4], stop = f[5],
     retries_left = tonumber(f[6] or '') or 0, deaths = tonumber(f[7] or '') or 0, max = tonumber(f[8] or ''),
-    enqueued_at = f[9] or '',
+    enqueued_at = f[9] or '', declined = tonumber(f[10] or '') or 0,
   }
 end
 
@@ -126,7 +126,7 @@ local function fail(run, job, kind, status, field, value)
     leave_trace(run.id, '+' .. job.created_at)
     return vanish(run)
   end
-  redis.call('HDEL', run.key, 'mq_deaths')
+  redis.call('HDEL', run.key, 'mq_deaths', 'mq_declined')
   redis.call('HSET', run.key, 'status', status, 'ended_at', run.ended_text)
   if run.started_text ~= '' then redis.call('HSET', run.key, 'started_at', run.started_text) end
   add_result(run, ttl, kind, field, value)
@@ -135,7 +135,7 @@ local function fail(run, job, kind, status, field, value)
 end
 
 local function cancel_ended(run, job)
-  redis.call('HDEL', run.key, 'mq_deaths')
+  redis.call('HDEL', run.key, 'mq_deaths', 'mq_declined')
   redis.call('HSET', run.key, 'status', 'canceled', 'started_at', '', 'ended_at', run.ended_text)
   expire(run.key, failure_ttl(job.failure_ttl))
   expire_relations(run.key .. ':dependents', failure_ttl(job.failure_ttl))
@@ -143,8 +143,9 @@ local function cancel_ended(run, job)
 end
 
 -- To the back of the queue, to the front, or to its time.
-local function run_again(run, interval, front)
+local function run_again(run, job, interval, front)
   local key = run.key
+  if job.declined ~= 0 then redis.call('HDEL', key, 'mq_declined') end
   if interval > 0 then
     redis.call('HSET', key, 'status', 'scheduled', 'started_at', '', 'worker_name', '', 'ended_at', run.ended_text)
     redis.call('ZADD', RQ .. 'scheduled:' .. run.queue, math.ceil(run.now + interval), run.id)
@@ -172,7 +173,7 @@ local function repeat_run(run, job, value)
     table.remove(intervals, 1)
     redis.call('HSET', key, 'repeat_intervals', cjson.encode(intervals))
   end
-  run_again(run, interval, false)
+  run_again(run, job, interval, false)
 end
 
 -- rq's rule: the interval counted from the end of the list, the first one where the list is short.
@@ -191,7 +192,7 @@ local function err(run, job, trace)
   local interval = retry_interval(key, job.retries_left)
   redis.call('HINCRBY', key, 'retries_left', -1)
   redis.call('HINCRBY', key, 'mq_retries', 1)
-  run_again(run, interval, redis.call('HGET', key, 'enqueue_at_front_on_retry') == '1')
+  run_again(run, job, interval, redis.call('HGET', key, 'enqueue_at_front_on_retry') == '1')
 end
 
 -- The task returned rq's Retry: value is <max>:<interval>,<interval>,...:<front>:<what it returned>. Each
@@ -214,7 +215,23 @@ local function returned_retry(run, job, value)
   else
     front = redis.call('HGET', key, 'enqueue_at_front_on_retry')
   end
-  run_again(run, tonumber(interval), front == '1')
+  run_again(run, job, tonumber(interval), front == '1')
+end
+
+-- Nothing of the job was entered: this worker's code does not know its task, or not with such arguments.
+-- value is <pause>,<pause>,...:<text>. It is offered again after each of the pauses, and costs neither
+-- a run nor a delivery; then it is an error. Each run that Retry grants is offered anew. A stop wins.
+local function decline(run, job, value)
+  local pauses, text = string.match(value, '^([%d,]*):(.*)')
+  local pause, number = nil, 0
+  for digits in string.gmatch(pauses, '%d+') do
+    if number == job.declined then pause = tonumber(digits) end
+    number = number + 1
+  end
+  if job.stop == run.execution or not pause then return err(run, job, text) end
+  local spread = math.floor(run.now * 1000) % (1 + math.floor(pause / 4)) -- so that a crowd spreads
+  run_again(run, job, pause + spread, false)
+  redis.call('HSET', run.key, 'mq_declined', job.declined + 1)
 end
 
 -- One outcome of a run that is known to own its job. Answers '' or 'gone'.
@@ -231,6 +248,8 @@ local function record(run, kind, value)
     returned_retry(run, job, value)
   elseif kind == 'repeat' then
     repeat_run(run, job, value)
+  elseif kind == 'declined' then
+    decline(run, job, value)
   else
     err(run, job, value)
   end
@@ -276,7 +295,7 @@ local function die(run, began, default_max, reason)
       redis.call('HSET', run.key, 'status', 'queued', 'started_at', '', 'worker_name', '')
       put_front(run.queue, {{id = run.id, at = job.enqueued_at}})
     else
-      run_again(run, 10 + math.floor(run.now * 1000) % 10, false) -- 10-20 s, so that a crowd spreads
+      run_again(run, job, 10 + math.floor(run.now * 1000) % 10, false) -- 10-20 s, so that a crowd spreads
     end
   end
   forget(run.queue, run.id, run.execution, true)
