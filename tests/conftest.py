@@ -1,5 +1,6 @@
 """One embedded server for the whole run; every test finds an empty database on it."""
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -7,16 +8,21 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
+from tests import shop
 from tests.patience import wait_until
 
 import msgqueue
+from msgqueue import TaskQueue
 from msgqueue.connection import Source
 from msgqueue.embedded import EmbeddedServer
 from msgqueue.settings import Settings
+from msgqueue.testing import InlineWorker
 
+Both = Callable[..., Any]
 Eventually = Callable[..., None]
 ServerAt = Callable[..., EmbeddedServer]
 Python = Callable[..., subprocess.Popen[str]]
@@ -146,3 +152,33 @@ def python() -> Iterator[Python]:
 def eventually() -> Eventually:
     """`eventually(condition, within=20)` waits until the condition holds, or fails the test."""
     return wait_until
+
+
+@pytest.fixture
+def queue(source: Source) -> Iterator[TaskQueue]:
+    """The tasks of `tests.shop` on an empty database."""
+    with shop.queue.diverted(source):
+        yield shop.queue
+
+
+@pytest.fixture
+def worker(queue: TaskQueue) -> InlineWorker:
+    """Runs their jobs."""
+    return InlineWorker(queue)
+
+
+@pytest.fixture(params=["sync", "async"])
+def both(request: pytest.FixtureRequest, queue: TaskQueue) -> Both:
+    """Calls a method, or its twin in an event loop of its own."""
+
+    def call(owner: Any, name: str, *args: Any, **kwargs: Any) -> Any:
+        if request.param == "sync":
+            return getattr(owner, name)(*args, **kwargs)
+
+        async def twin() -> Any:
+            async with queue:
+                return await getattr(owner, f"{name}_async")(*args, **kwargs)
+
+        return asyncio.run(twin())
+
+    return call

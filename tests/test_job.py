@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import redis
 from tests import shop
-from tests.conftest import Eventually
+from tests.conftest import Both, Eventually
 from tests.patience import wait_until
 from tests.shop import charge, fails, fetch
 
@@ -29,40 +29,10 @@ from msgqueue import (
     TaskQueue,
     current_job,
 )
-from msgqueue.connection import Source
 from msgqueue.store import waiting
 from msgqueue.testing import InlineWorker
 
-Both = Callable[..., Any]
 Soon = Callable[[Callable[[], Any]], None]
-
-
-@pytest.fixture
-def queue(source: Source) -> Iterator[TaskQueue]:
-    with shop.queue.diverted(source):
-        yield shop.queue
-
-
-@pytest.fixture
-def worker(queue: TaskQueue) -> InlineWorker:
-    return InlineWorker(queue)
-
-
-@pytest.fixture(params=["sync", "async"])
-def both(request: pytest.FixtureRequest, queue: TaskQueue) -> Both:
-    """Calls a method, or its twin in an event loop of its own."""
-
-    def call(owner: Any, name: str, *args: Any, **kwargs: Any) -> Any:
-        if request.param == "sync":
-            return getattr(owner, name)(*args, **kwargs)
-
-        async def twin() -> Any:
-            async with queue:
-                return await getattr(owner, f"{name}_async")(*args, **kwargs)
-
-        return asyncio.run(twin())
-
-    return call
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import math
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import redis
 from tests import shop
+from tests.conftest import Both
 from tests.shop import charge, fails, fetch
 
 from msgqueue import (
@@ -33,39 +34,6 @@ from msgqueue.connection import Source
 from msgqueue.jobs import JobSpec
 from msgqueue.store.operations import write_cursor
 from msgqueue.testing import InlineWorker
-
-Both = Callable[..., Any]
-
-
-@pytest.fixture
-def queue(source: Source) -> Iterator[TaskQueue]:
-    with shop.queue.diverted(source):
-        yield shop.queue
-
-
-@pytest.fixture
-def worker(queue: TaskQueue) -> InlineWorker:
-    return InlineWorker(queue)
-
-
-@pytest.fixture(params=["sync", "async"])
-def both(request: pytest.FixtureRequest) -> Both:
-    """Calls a method, or its twin in an event loop of its own."""
-
-    def call(owner: Any, name: str, *args: Any, **kwargs: Any) -> Any:
-        if request.param == "sync":
-            return getattr(owner, name)(*args, **kwargs)
-
-        async def twin() -> Any:
-            try:
-                return await getattr(owner, f"{name}_async")(*args, **kwargs)
-            finally:
-                await shop.queue.aclose()
-
-        return asyncio.run(twin())
-
-    return call
-
 
 # -- Enqueueing
 

@@ -1,8 +1,10 @@
 """What a job leaves behind: nothing comes back, is lost from sight, or stays for ever."""
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+import pytest
 import redis
 from rq import Queue
 from rq.serializers import JSONSerializer
@@ -10,6 +12,7 @@ from tests.store.conftest import Child, Spec, entry, error, now_text, ok, status
 
 from msgqueue.store import damage, steps
 from msgqueue.store.run import Store
+from msgqueue.store.steps import Step
 
 
 def test_a_due_job_of_a_wrong_type_is_set_aside(
@@ -89,28 +92,16 @@ def test_a_job_that_left_a_trace_already_takes_no_more_of_it(
     assert client.strlen("msgqueue:done:a") == len(("+" + made) * 3 + "d" + made)
 
 
-def test_a_late_copy_of_a_delete_leaves_another_job_of_its_id(
-    store: Store, client: redis.Redis, spec: Spec
+@pytest.mark.parametrize("call", [steps.delete, steps.cancel])
+def test_a_late_copy_of_a_call_leaves_another_job_of_its_id(
+    store: Store, client: redis.Redis, spec: Spec, call: Callable[[str, str], Step[object]]
 ) -> None:
-    delete = steps.delete("a", now_text())
+    step = call("a", now_text())
     store.run(steps.enqueue([spec("a")]))
-    store.run(delete)
+    answer = store.run(step)
     store.run(steps.enqueue([spec("a", created_at=datetime.now(UTC))]))
 
-    assert store.run(delete) == "deleted"
-
-    assert status(client, "a") == b"queued"
-
-
-def test_a_late_copy_of_a_cancel_leaves_another_job_of_its_id(
-    store: Store, client: redis.Redis, spec: Spec
-) -> None:
-    cancel = steps.cancel("a", now_text())
-    store.run(steps.enqueue([spec("a")]))
-    store.run(cancel)
-    store.run(steps.enqueue([spec("a", created_at=datetime.now(UTC))]))
-
-    store.run(cancel)
+    assert store.run(step) == answer
 
     assert status(client, "a") == b"queued"
 
