@@ -5,7 +5,7 @@ unexpected, duplicated, recovered; and "forgotten" for what Redis itself does no
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -119,7 +119,8 @@ class Books:
     acknowledged: dict[str, float] = field(default_factory=dict)  # and when, by monotonic clock
     runs: dict[str, list[Run]] = field(default_factory=dict)
     strikes: list[Strike] = field(default_factory=list)
-    lapses: list[Lapse] = field(default_factory=list)
+    noted: list[Lapse] = field(default_factory=list)
+    seen: Callable[[], list[Lapse]] = list  # of those that somebody else watches
 
     def __post_init__(self) -> None:
         self._producers = Lines(self.folder / "producers")
@@ -151,7 +152,12 @@ class Books:
 
     def lapse(self, since: float, until: float | None = None) -> None:
         """Redis need not have kept what it took in from then until now, or `until`."""
-        self.lapses.append(Lapse(since, time.monotonic() if until is None else until))
+        self.noted.append(Lapse(since, time.monotonic() if until is None else until))
+
+    @property
+    def lapses(self) -> list[Lapse]:
+        """All that is known of what Redis need not have kept."""
+        return [*self.noted, *self.seen()]
 
     def read(self) -> None:
         """Read on."""
@@ -176,36 +182,38 @@ class Books:
     @property
     def open(self) -> set[str]:
         """What was acknowledged, is not forgotten, and has not run to its end."""
-        return {key for key in self.acknowledged if not self.ended(key) and not self._lapsed(key)}
+        missing = {key: at for key, at in self.acknowledged.items() if not self.ended(key)}
+        lapses = self.lapses if missing else []
+        return {key for key, at in missing.items() if not any(x.covers(at) for x in lapses)}
 
     def verdict(self) -> Verdict:
         """What came of it until here."""
         self.read()
         ended = {key for key in self.runs if self.ended(key)}
         repeats = {key: runs for key, runs in self.runs.items() if len(runs) > 1}
+        lapses, missing = self.lapses, self.open
         waits = [wait for runs in repeats.values() for wait in self._waits(runs)]
         return Verdict(
             attempted=len(self.attempted),
             acknowledged=len(self.acknowledged),
             ok=len(self.acknowledged.keys() & ended),
-            lost=tuple(sorted(self.open)),
-            forgotten=tuple(sorted(self.acknowledged.keys() - ended - self.open)),
+            lost=tuple(sorted(missing)),
+            forgotten=tuple(sorted(self.acknowledged.keys() - ended - missing)),
             unexpected=tuple(sorted(self.runs.keys() - self.attempted)),
             duplicated=tuple(sorted(repeats)),
             unexcused=tuple(
-                sorted(key for key, runs in repeats.items() if not self._excused(runs))
+                sorted(key for key, runs in repeats.items() if not self._excused(runs, lapses))
             ),
-            recovered=sum(1 for key in repeats if key in ended and self._excused(repeats[key])),
+            recovered=sum(
+                1 for key in repeats if key in ended and self._excused(repeats[key], lapses)
+            ),
             within=max(waits, default=0.0),
         )
 
-    def _lapsed(self, key: str) -> bool:
-        return any(lapse.covers(self.acknowledged[key]) for lapse in self.lapses)
-
-    def _excused(self, runs: list[Run]) -> bool:
+    def _excused(self, runs: list[Run], lapses: Sequence[Lapse]) -> bool:
         """Whether each run but the last was struck before the next began, or forgotten by Redis."""
         return all(
-            any(lapse.excuses(run) for lapse in self.lapses)
+            any(lapse.excuses(run) for lapse in lapses)
             or ((strike := self._struck(run)) is not None and strike.at <= after.began + 0.05)
             for run, after in pairwise(runs)
         )

@@ -1,6 +1,5 @@
 """A primary, its replicas and the Sentinels that watch them."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -89,14 +88,6 @@ class Watched:
         """Have the primary replaced, though nothing is wrong with it."""
         with self._sentinels[0].client() as client:
             client.execute_command("SENTINEL", "FAILOVER", "main", *how)
-
-    def all_replicated(self) -> float:
-        """Wait until both replicas have what the primary has; since when they have, at least."""
-        since = time.monotonic()
-        with self.primary.client() as client:
-            client.set("barrier", "", px=1)
-            assert client.wait(2, 10_000) == 2
-        return since
 
     def cut_off(self, server: Server) -> None:
         """Keep replicas and Sentinels from a server; its clients, which send no PING, go on."""
