@@ -15,13 +15,17 @@ from msgqueue.store.signals import Wakeup
 
 
 def test_promise_8_a_worker_waits_for_a_redis_that_starts_after_it(
-    trials: Trials, judge: Judge, own_redis: OwnRedis
+    trials: Trials,
+    judge: Judge,
+    own_redis: OwnRedis,
+    eventually: Eventually,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     server = own_redis(*ALWAYS)
     trial = trials(server.url)
     server.end()
     trial.start(processes=1)
-    time.sleep(2)  # it has tried in vain by then
+    eventually(lambda: "redis is away" in capfd.readouterr().err)  # it has tried in vain
 
     server.start()
     trial.enqueue("work", "first")
