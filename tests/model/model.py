@@ -586,6 +586,7 @@ class Model:
                 name, execution = member.rsplit(":", 1)
                 run = Run(queue, name, execution, "death", b"", "0", "0", "", text)
                 said.append(self._die(run, most))
+        self._visit_ending(text)
         requeued, failed = said.count("requeued"), said.count("failed") + said.count("aside")
         return "", requeued, failed, len(said) - requeued - failed
 

@@ -54,6 +54,7 @@ end
 for _, list in ipairs(redis.call('SMEMBERS', RQ .. 'queues')) do
   pcall(sweep, string.sub(list, #RQ + 7)) -- one whose place is of another type keeps no other from it
 end
+visit_ended(ARGV[2])
 flush()
 answer[5] = score(rest)
 return answer

@@ -23,12 +23,13 @@ local function let_in(id, queue, front, now_text)
   redis.call('EXPIRE', RQ .. 'job::' .. id .. ':dependencies', DEFAULT_FAILURE_TTL)
 end
 
--- Whether the job waits no longer, for this parent or any other.
+-- Whether the job waits no longer, for this parent or any other; 'later' where this call has queued enough.
 local function hand_over(id, now_text)
   local key = RQ .. 'job:' .. id
   local f = redis.call('HMGET', key, 'origin', 'allow_dependency_failures', 'enqueue_at_front')
   if not f[1] or not redis.call('ZSCORE', RQ .. 'deferred:' .. f[1], id) then return true end
   if not is_met(id, f[2] == '1') then return false end
+  if dependents_moved >= DEPENDENTS then return 'later' end
   redis.call('ZREM', RQ .. 'deferred:' .. f[1], id)
   let_in(id, f[1], f[3] == '1', now_text)
   dependents_moved = dependents_moved + 1
@@ -40,8 +41,8 @@ end
 local function visit(parent, now_text)
   local waiting = RQ .. 'job:' .. parent .. ':dependents'
   for _, id in ipairs(redis.call('SMEMBERS', waiting)) do
-    if dependents_moved >= DEPENDENTS then return end
     local ok, over = pcall(hand_over, id, now_text)
+    if over == 'later' then return end
     if not ok or over then redis.call('SREM', waiting, id) end
   end
   local left = redis.call('PTTL', RQ .. 'job:' .. parent) -- -1: it does not expire; -2: it has
