@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import redis
 from hiredis import pack_command
 from redis.asyncio import Redis as AsyncRedis
+from redis.asyncio.connection import AbstractConnection as AsyncConnection
 from redis.connection import AbstractConnection
 
 from msgqueue.connection import Source
@@ -215,12 +216,27 @@ class AsyncStore:
 
 
 async def call(client: AsyncRedis, step: Step[Any]) -> Any:
-    """Send a step once over a client's pool."""
+    """Send a step once over a client's pool; a server without writes, maybe no primary, is left."""
+    pool = client.connection_pool
+    connection = await pool.get_connection()
+    try:
+        return await _ask(connection, step)
+    except redis.ResponseError as error:
+        if isinstance(failure(error, ""), RedisUnavailable):
+            await connection.disconnect()
+        raise
+    finally:
+        await pool.release(connection)
+
+
+async def _ask(connection: AsyncConnection, step: Step[Any]) -> Any:
     rest = (len(step.keys), *step.keys, *step.args)
     try:
-        return await client.execute_command("EVALSHA", step.script.sha, *rest)
+        await connection.send_command("EVALSHA", step.script.sha, *rest)
+        return await connection.read_response()
     except redis.exceptions.NoScriptError:
-        return await client.execute_command("EVAL", step.script.text, *rest)
+        await connection.send_command("EVAL", step.script.text, *rest)
+        return await connection.read_response()
 
 
 def pauses(seconds: float) -> Iterator[float | None]:
