@@ -73,13 +73,14 @@ from pathlib import Path
 import release
 from tests.faults.ledger import Books
 
-books, name = Books(Path(sys.argv[1])), sys.argv[2]
-task = getattr(release, name)
-for number in range(20):
-    key = f"{name}-{number}"
-    books.attempt(key)
-    task.options(job_id=key, queue=("first", "second")[number % 2]).enqueue(key)
-    books.acknowledge([key])
+books = Books(Path(sys.argv[1]))
+for name in sys.argv[2:]:
+    task = getattr(release, name)
+    for number in range(20):
+        key = f"{name}-{number}"
+        books.attempt(key)
+        task.options(job_id=key, queue=("first", "second")[number % 2]).enqueue(key)
+        books.acknowledge([key])
 """
 
 
@@ -100,12 +101,12 @@ class Versions:
         self._trial.supervisors.append(started)
         return started
 
-    def enqueue(self, name: str, task: str) -> list[str]:
-        """Have this version enqueue twenty jobs of one of its tasks; their ids."""
+    def enqueue(self, name: str, *tasks: str) -> list[str]:
+        """Have this version enqueue twenty jobs of each of these tasks; their ids."""
         env = {"MSGQUEUE_REDIS_URL": self._trial.url, **finds(self._folders[name])}
-        command = [sys.executable, "-c", ENQUEUE, str(self._trial.books.folder), task]
+        command = [sys.executable, "-c", ENQUEUE, str(self._trial.books.folder), *tasks]
         subprocess.run(command, env={**os.environ, **env}, check=True)
-        return [f"{task}-{number}" for number in range(20)]
+        return [f"{task}-{number}" for task in tasks for number in range(20)]
 
 
 @pytest.fixture
@@ -116,15 +117,6 @@ def versions(trial: Trial, tmp_path: Path) -> Versions:
 def wait_for_status(trial: Trial, keys: list[str], status: JobStatus) -> None:
     """Wait until all of these stand so."""
     wait_until(lambda: all(trial.status(key) is status for key in keys), 20, f"all {status}")
-
-
-def wait_for_offer(trial: Trial, key: str, number: int) -> None:
-    """Wait until so many offers of it were in vain."""
-
-    def declined() -> bool:
-        return trial.client.hget(f"rq:job:{key}", "mq_declined") == str(number).encode()
-
-    wait_until(declined, 20, f"offer {number}")
 
 
 def leave(supervisor: Launched) -> None:
@@ -141,7 +133,9 @@ UNKNOWN = (
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize(("what", "there", "enqueues", "tasks"), UNKNOWN, ids=lambda given: given)
+@pytest.mark.parametrize(
+    ("what", "there", "enqueues", "tasks"), UNKNOWN, ids=[what for what, *_ in UNKNOWN]
+)
 def test_promise_11_what_the_workers_there_cannot_carry_out_waits_for_those_that_can(
     trial: Trial,
     judge: Judge,
@@ -153,7 +147,7 @@ def test_promise_11_what_the_workers_there_cannot_carry_out_waits_for_those_that
 ) -> None:
     """With a Retry and without, and none of it is used up."""
     first = versions.start(there, processes=2)
-    waiting = [key for task in tasks for key in versions.enqueue(enqueues, task)]
+    waiting = versions.enqueue(enqueues, *tasks)
     wait_for_status(trial, waiting, JobStatus.SCHEDULED)
 
     versions.start(enqueues, processes=2)
@@ -171,15 +165,15 @@ def test_promise_11_what_the_workers_there_cannot_carry_out_waits_for_those_that
 def test_promise_11_a_task_that_no_version_knows_fails_once_it_was_offered_for_a_minute(
     trial: Trial, versions: Versions
 ) -> None:
-    """Its time is brought forward here after each offer."""
     versions.start("old", processes=2)
     key, *_ = versions.enqueue("new", "ship_once")
-    for offers in range(1, 6):
-        wait_for_offer(trial, key, offers)
-        assert trial.status(key) is JobStatus.SCHEDULED
-        trial.client.zadd("rq:scheduled:first", {key: 0}, xx=True)
+    wait_for_status(trial, [key], JobStatus.SCHEDULED)
 
-    wait_for_status(trial, [key], JobStatus.FAILED)
+    def failed_early() -> bool:
+        trial.client.zadd("rq:scheduled:first", {key: 0}, xx=True)  # it need not wait for its time
+        return trial.status(key) is JobStatus.FAILED
+
+    wait_until(failed_early, 30, pause=0.05)
     with trial.speaking(), pytest.raises(JobFailed) as failed:
         app.queue.job(key).result(timeout=1)
     told = str(failed.value)
@@ -199,7 +193,7 @@ def test_promise_1_a_rolling_change_of_versions_loses_and_repeats_nothing(
         trial.wait_for_acknowledged(200)
         versions.start("new", processes=1)
         if old is leaving[0]:
-            versions.enqueue("new", "ship")
+            versions.enqueue("new", "ship_once")
         leave(old)
 
     assert judge("F19 rolling change of versions", trial, within=90).duplicated == ()

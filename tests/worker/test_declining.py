@@ -135,6 +135,7 @@ def test_only_the_last_offer_tells_how_many_there_were() -> None:
 def test_a_declined_job_waits_without_a_failure_and_is_told_of_once(
     crew: Crew, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    crew.redis.set("rq:scheduler-lock:default", "another one", ex=300)  # nothing becomes due
     jobs = [
         crew.enqueue_path("tests.worker.app.unknown", 1),
         crew.enqueue_path("tests.worker.app.add", 1),
