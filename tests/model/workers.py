@@ -18,7 +18,7 @@ from msgqueue.store.messages import Entry, Worked
 from msgqueue.store.signals import Wakeup
 from msgqueue.worker import heart, watch
 from msgqueue.worker.calls import Calls
-from msgqueue.worker.child import DOUBT, Outfit
+from msgqueue.worker.child import DOUBT
 from msgqueue.worker.exchange import BEGIN_WITHIN, Exchange, Held
 from msgqueue.worker.exits import Exit
 from msgqueue.worker.fleet import Fleet
@@ -28,6 +28,7 @@ from msgqueue.worker.journal import SYNC, Begin, JournalWriter
 from msgqueue.worker.lifeline import AFTERWARDS
 from msgqueue.worker.limits import SupervisorLost
 from msgqueue.worker.loop import LOOK_EVERY
+from msgqueue.worker.outfit import Outfit
 from msgqueue.worker.process import ChildProcess
 from msgqueue.worker.shared import Context
 from msgqueue.worker.terms import Terms

@@ -2,45 +2,35 @@
 
 import logging
 import os
-import signal
-import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from functools import partial
-from multiprocessing.connection import Connection
-from types import FrameType
 from typing import Final
 
 from msgqueue.jobs import Claimed, Kind, Outcome
 from msgqueue.observe.faults import fault_point
 from msgqueue.observe.logs import event
 from msgqueue.queue import TaskQueue
-from msgqueue.settings import SECRET_NAMES
-from msgqueue.store.messages import Lane
 from msgqueue.store.run import Link
-from msgqueue.worker import memory
 from msgqueue.worker.async_lane import AsyncLane
+from msgqueue.worker.demand import Demand
 from msgqueue.worker.doorbell import Doorbell
 from msgqueue.worker.endings import Ending
 from msgqueue.worker.exchange import BEGIN_WITHIN, Exchange, Held
 from msgqueue.worker.execution import Call, Execution
-from msgqueue.worker.exits import Death
-from msgqueue.worker.hygiene import LONG, UNCLEAN, Hygiene, Unclean
-from msgqueue.worker.journal import SYNC, Begin, Journal, JournalWriter
+from msgqueue.worker.hygiene import UNCLEAN, Hygiene
+from msgqueue.worker.journal import SYNC, Begin, JournalWriter
 from msgqueue.worker.lifeline import Lifeline
-from msgqueue.worker.limits import SupervisorLost, TimeLimit
+from msgqueue.worker.limits import TimeLimit
 from msgqueue.worker.lookout import Lookout
-from msgqueue.worker.order import order_of
+from msgqueue.worker.outfit import Outfit
 from msgqueue.worker.pace import Pace
-from msgqueue.worker.reference import Recipe
 from msgqueue.worker.rq_current import show_current_job
 from msgqueue.worker.rq_path import RqPath, task_rules
 from msgqueue.worker.shared import clock
-from msgqueue.worker.terms import Terms
+from msgqueue.worker.tidying import Tidying
 
 DOUBT: Final = 0.1  # seconds between two looks whether a beat has confirmed a lease
 TOLD: Final[Mapping[Kind, str]] = {
@@ -51,31 +41,8 @@ TOLD: Final[Mapping[Kind, str]] = {
     "repeat": "job finished, and repeats",
 }  # a declined one has been told of
 LEVELS: Final[Mapping[Kind, int]] = dict.fromkeys(TOLD, logging.INFO) | {"error": logging.WARNING}
-ANY: Final = sys.maxsize  # number of jobs
-SET_ASIDE: Final = 1.0  # seconds for which a queue is not claimed from for a lane that is full
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Outfit:
-    """What a child is given by its supervisor.
-
-    Attributes:
-        lane: its lane, and its name as an rq worker.
-        terms: how it works.
-        journal: shared with the supervisor.
-        wake: the child's end of its doorbell.
-        lifeline: nothing ever comes; it ends when the supervisor does.
-        deaths: runs that died with the child before it.
-    """
-
-    lane: Lane
-    terms: Terms
-    journal: Journal
-    wake: Connection
-    lifeline: Connection
-    deaths: Sequence[Death] = ()
 
 
 class Child:
@@ -97,20 +64,16 @@ class Child:
         self._execution = Execution(queue, self._limit, outfit.lane.worker)
         terms = outfit.terms
         self._rq_path = self._path_of(terms.rules)
-        self._order = order_of(terms.queues, terms.weights, terms.order)
-        self._pace = Pace(terms.claim)
-        self._left = min(most for most in (terms.jobs, terms.max_jobs, ANY) if most is not None)
+        self._demand, self._pace = Demand(terms), Pace(terms.claim)
         self._claiming = threading.Lock()  # one lane at a time
         self._jobs: deque[tuple[Held, Call | None]] = deque()
         self._lane: AsyncLane | None = None
         self._busy = self._found = self._roused = False
-        self._full: dict[tuple[str, bool], float] = {}  # (queue, is async) -> set aside until
         self._wall = time.time() - clock()
         self._lookout = Lookout(queue.source, terms.queues, self._journal)
         fds = *self._doorbell.fds, outfit.lifeline.fileno()
         self._hygiene = Hygiene(fds, self._limit.restart)
-        self._known: set[str] = set()  # names of the tasks that left nothing behind
-        self._unclean = False  # a coroutine may have left something behind
+        self._tidying = Tidying(self._hygiene, self._leave)
         show_current_job(self._rq_path.fetch)
 
     def _path_of(self, rules: Callable[[TaskQueue, TimeLimit], RqPath] | None) -> RqPath:
@@ -150,10 +113,9 @@ class Child:
     @property
     def _spent(self) -> bool:
         """Whether it has claimed as many jobs as one child is to run, and begun them."""
-        spent = self._left <= 0 and self._outfit.terms.max_jobs is not None
-        return spent and (self._lane is None or not self._lane.waiting)
+        return self._demand.over and (self._lane is None or not self._lane.waiting)
 
-    def _leave(self, why: str, *, broken: bool = False) -> None:
+    def _leave(self, why: str, broken: bool = False) -> None:
         """Begin nothing more: another child takes this one's place."""
         event(logger, "worker retires", worker=self._outfit.lane.worker, why=why)
         self._journal.retire()
@@ -164,18 +126,18 @@ class Child:
     def _claim(self, count: int, *, for_async: bool) -> int:
         """Report and claim; each job goes to its lane. How many jobs came."""
         now = clock()
-        queues = [q for q in self._order.queues() if self._full.get((q, not for_async), 0) <= now]
+        queues = self._demand.queues(now, for_async=for_async)
         if not queues and not self._exchange.pending:
             return 0
         with self._claiming:
-            count = min(count, self._left) if queues else 0
+            count = self._demand.limited(count) if queues else 0
             held = self._exchange.call(queues, count)
             self._wall = time.time() - clock()
             if count:
-                self._order.note(queues, [one.job.queue for one in held])
+                self._demand.note(queues, [one.job.queue for one in held])
             for one in held:
                 self._hand(one, now)
-            self._left -= len(held)  # last: they are handed out
+            self._demand.handed_out(len(held))  # last: `_spent` may be asked meanwhile
         if held and self._lane is not None:
             self._lane.start()
         return len(held)
@@ -195,11 +157,11 @@ class Child:
         elif call is not None and call.task.is_async:
             lane = self._async_lane()
             if lane.room <= 0:
-                self._full[held.job.queue, True] = now + SET_ASIDE
+                self._demand.set_aside(held.job.queue, now, is_async=True)
             lane.submit(held, call)
         else:
             if self._busy:
-                self._full[held.job.queue, False] = now + SET_ASIDE
+                self._demand.set_aside(held.job.queue, now, is_async=False)
             self._jobs.append((held, call))
 
     def _async_lane(self) -> AsyncLane:
@@ -239,8 +201,8 @@ class Child:
     def _run(self, held: Held, call: Call | None, now: float) -> None:
         fault_point("child.started")
         job = held.job
-        if self._unclean:
-            self._tidy()
+        if self._tidying.owed:
+            self._tidying.tidy()
         self._busy = True
         if call is None:
             ending = self._rq_path.run(job, now, partial(self._journal.extend, held.slot))
@@ -255,31 +217,15 @@ class Child:
         if self._rq_path.owes:
             self._exchange.call((), 0)
             self._rq_path.after_report()
-        self._tidy_after(call, ended - now)
+        self._tidying.after(call, ended - now)
         if logger.isEnabledFor(logging.INFO):
             _tell(job, call, ending, ended - now)
 
-    def _tidy(self, *, closely: bool = False) -> bool:
-        """Have the next job find the process as it was; else begin none here. Whether it was."""
-        self._unclean = False
-        try:
-            return not self._hygiene.look(closely=closely)
-        except Unclean as left:
-            self._leave(f"a job cannot be cleaned up after: {left}", broken=left.broken)
-            return False
-
-    def _tidy_after(self, call: Call | None, seconds: float) -> None:
-        """Look closely after long jobs, and until a task was seen to leave nothing behind."""
-        name = call.task.name if call else ""
-        is_new = name not in self._known
-        if self._tidy(closely=is_new or seconds > LONG) and is_new:
-            self._known.add(name)
-
     def _after_coroutine(self) -> None:
         """In the async lane: tidy up, unless something else runs, which may be at work on it."""
-        self._unclean = True
+        self._tidying.owed = True
         if not self._busy and self._lane is not None and self._lane.idle:
-            self._tidy(closely=True)
+            self._tidying.tidy(closely=True)
             if self._journal.draining:
                 self._doorbell.pass_on()
 
@@ -308,7 +254,7 @@ class Child:
         alone = self._lane is None or self._lane.idle
         if self._exchange.due(clock()) or (self._exchange.pending and alone):
             return  # claiming again reports it; the async lane reports for itself
-        self._tidy(closely=True)
+        self._tidying.tidy(closely=True)
         quietly = self._lane is not None and self._lane.brisk
         if self._journal.draining or (not quietly and self._lookout.sees_work()):
             return
@@ -339,37 +285,3 @@ def _tell(job: Claimed, call: Call | None, ending: Ending, seconds: float) -> No
             attempt=job.attempt,
             seconds=seconds,
         )
-
-
-def main(outfit: Outfit, queue: TaskQueue, forget: Callable[[], None]) -> None:
-    """What a child process runs.
-
-    Args:
-        outfit: from the supervisor.
-        queue: whose jobs it runs.
-        forget: closes this process's copies of what belongs to the supervisor.
-    """
-    os.setpgid(0, 0)  # a signal to the supervisor's group is the supervisor's to handle
-    signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    for ignored in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(ignored, _leave_it)  # SIG_IGN would be inherited by what a job starts
-    forget()
-    queue.source.pin()
-    for name in SECRET_NAMES:
-        os.environ.pop(name, None)
-    # The supervisor, or the sweep, gives back what was still held.
-    with suppress(SupervisorLost):
-        Child(queue, outfit).run()
-
-
-def main_spawned(outfit: Outfit, recipe: Recipe) -> None:
-    """What a child process runs that was not forked from the supervisor."""
-    with ExitStack() as stack:
-        queue = recipe.follow(stack)
-        memory.settle()
-        main(outfit, queue, lambda: None)
-
-
-def _leave_it(_signal: int, _frame: FrameType | None) -> None:
-    pass

@@ -12,13 +12,14 @@ from typing import Any
 
 from msgqueue.queue import TaskQueue
 from msgqueue.store.messages import Beat, Cause, Ended, Entry, Lane, Worker
-from msgqueue.worker import child, doorbell
+from msgqueue.worker import child_main, doorbell
 from msgqueue.worker.account import JournalReader, Record
 from msgqueue.worker.child_jobs import ChildJobs
 from msgqueue.worker.exits import Death, Exit, exit_of
 from msgqueue.worker.hygiene import UNCLEAN
 from msgqueue.worker.identity import Identity
 from msgqueue.worker.journal import Journal, State
+from msgqueue.worker.outfit import Outfit
 from msgqueue.worker.pace import MOST
 from msgqueue.worker.reference import Recipe
 from msgqueue.worker.shared import Context, clock
@@ -62,7 +63,7 @@ class ChildProcess:
         self._wake, their_wake = context.Pipe()
         self.bell = doorbell.Bell(self._wake)
         their_lifeline, self._lifeline = context.Pipe(duplex=False)
-        outfit = child.Outfit(self.lane, terms, self._journal, their_wake, their_lifeline, deaths)
+        outfit = Outfit(self.lane, terms, self._journal, their_wake, their_lifeline, deaths)
         self._process = self._process_of(context, queue, outfit, forget)
         self._process.start()
         their_wake.close()
@@ -72,15 +73,15 @@ class ChildProcess:
         self,
         context: Context,
         queue: TaskQueue,
-        outfit: child.Outfit,
+        outfit: Outfit,
         forget: Callable[[], None],
     ) -> ForkProcess | SpawnProcess:
         if isinstance(context, SpawnContext):  # nothing to forget: it inherits nothing
             args = (outfit, Recipe.of(queue))
-            return context.Process(target=child.main_spawned, args=args, name=self.lane.worker)
+            return context.Process(target=child_main.main_spawned, args=args, name=self.lane.worker)
         forgetting = self._forgetting(forget)
         return context.Process(
-            target=child.main, args=(outfit, queue, forgetting), name=self.lane.worker
+            target=child_main.main, args=(outfit, queue, forgetting), name=self.lane.worker
         )
 
     def _forgetting(self, forget: Callable[[], None]) -> Callable[[], None]:
