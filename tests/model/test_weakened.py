@@ -24,19 +24,19 @@ OWN: Final = {
         "parts/front.lua", "or at >= latest then break", "or true then break"
     ),
     "a retry is used up": Change(
-        "parts/endings.lua", "redis.call('HINCRBY', key, 'retries_left', -1)", ""
+        "parts/again.lua", "redis.call('HINCRBY', key, 'retries_left', -1)", ""
     ),
     "deaths have a limit": Change(
         "parts/endings.lua", "job.deaths + 1 >= (job.max", "job.deaths >= (job.max"
     ),
     "offers have an end": Change(
-        "parts/endings.lua", "if number == job.declined then pause", "if true then pause"
+        "parts/again.lua", "if number == job.declined then pause", "if true then pause"
     ),
     "a stop of a declined run wins": Change(
-        "parts/endings.lua", "if job.stop == run.execution or not pause", "if not pause"
+        "parts/again.lua", "if job.stop == run.execution or not pause", "if not pause"
     ),
     "each run is offered anew": Change(
-        "parts/endings.lua", "if job.declined ~= 0 then", "if false then"
+        "parts/again.lua", "if job.declined ~= 0 then", "if false then"
     ),
     "a due job leaves its place": Change(
         "promote.lua", "if redis.call('ZREM', zset, id) == 0 or", "if"
@@ -48,7 +48,7 @@ OWN: Final = {
     "who waits for nobody is freed": Change("orphans.lua", "if not over then", "if true then"),
     "who waits for somebody waits": Change("orphans.lua", "if not over then", "if false then"),
     "a final job expires": Change(
-        "parts/endings.lua", "  expire(run.key, ttl)\n  until_when", "  until_when"
+        "parts/final.lua", "  expire(run.key, ttl)\n  until_when", "  until_when"
     ),
     "a final job is not cancelled": Change(
         "cancel.lua", "if place == 'final' then", "if false then"

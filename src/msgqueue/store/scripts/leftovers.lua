@@ -6,7 +6,7 @@
 -- now is left to it, and what only rq can end whole (callbacks, webhooks, rate limits) for a while.
 -- KEYS[1]  the upkeep lock
 -- Answers {requeued, failed, dropped}.
--- uses: clock, wip, places, front, keeping, admit, dependents, endings, damage
+-- uses: clock, wip, places, front, keeping, admit, dependents, runs, final, again, endings, damage
 local HOLD, PAGE, STUCK, RQS_TURN = 4, 100, 60, 1000
 local CLEANING, CLEANED = 899, 60 -- rq's lock lives so long; a cleaning is over so soon
 local held = redis.call('HMGET', KEYS[1], 'token', 'since')

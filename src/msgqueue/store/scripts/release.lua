@@ -4,7 +4,7 @@
 -- For a child that is at a long job: what it has ended is reported, and claimed jobs that surely did
 -- not begin go back to the front of their queues; nothing is counted.
 -- Answers how many went back.
--- uses: clock, wip, front, keeping, admit, dependents, endings, damage
+-- uses: clock, wip, front, keeping, admit, dependents, runs, final, again, endings, damage
 redis.call('EXPIRE', MQ .. 'none', 1) -- first, so that full memory refuses none of what follows
 DEFAULT_RESULT_TTL = result_ttl_of(ARGV[2])
 local runs, at = read_runs(4, tonumber(ARGV[3]), ARGV[2], now())

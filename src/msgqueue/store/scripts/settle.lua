@@ -6,7 +6,7 @@
 -- what ran by its cause, and gives back what it held or had been handed without knowing.
 -- KEYS[1]  the worker's hash
 -- Answers {requeued, failed, refused member...}.
--- uses: clock, wip, front, keeping, admit, dependents, endings, damage, workers
+-- uses: clock, wip, front, keeping, admit, dependents, runs, final, again, endings, damage, workers
 local worker_key, worker, lane, now_text, default_max = KEYS[1], ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local time = now()
 redis.call('EXPIRE', worker_key, 60) -- first, so that full memory refuses none of what follows

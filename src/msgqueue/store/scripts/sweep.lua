@@ -5,7 +5,7 @@
 -- KEYS[1]  the upkeep lock
 -- Answers {state, requeued, failed, gone, rest}; state '' or 'not leader', 'waiting'; rest: for so many
 -- seconds nothing more can grow old.
--- uses: clock, wip, front, keeping, admit, dependents, endings, damage
+-- uses: clock, wip, front, keeping, admit, dependents, runs, final, again, endings, damage
 local OLD, HOLD, PAGE = 8, 4, 100
 local held = redis.call('HMGET', KEYS[1], 'token', 'since', 'asked')
 if held[1] ~= ARGV[1] then return {'not leader', 0, 0, 0, '0'} end

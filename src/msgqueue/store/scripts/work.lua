@@ -7,7 +7,7 @@
 -- Answers {state, #refused, {id, how often declined...}, refused member...,
 --   {queue, id, data, timeout, plain, earlier runs}...}, flat but for the jobs that others declined;
 --   state: '', 'missing', 'dead', 'old'. The execution of all is <lane>.<seq>.
--- uses: clock, wip, front, keeping, admit, dependents, endings, damage
+-- uses: clock, wip, front, keeping, admit, dependents, runs, final, again, endings, damage
 local worker_key, worker, seq, lane = KEYS[1], ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local count, now_text = tonumber(ARGV[4]), ARGV[5]
 
