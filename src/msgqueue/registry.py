@@ -20,11 +20,10 @@ from msgqueue.runner import Runner
 from msgqueue.store import operations, steps
 from msgqueue.store.messages import Stored
 from msgqueue.store.operations import Ahead, Operation
-from msgqueue.tasks import Task, make_task
+from msgqueue.tasks import RUN_JSON, Task, make_task
 
 AnyTask = Task[..., Any]
 NAME: Final = re.compile(r"[\w.-]{1,128}")
-RUN_JSON: Final = ".run_json"
 
 
 class Registry:
@@ -96,9 +95,7 @@ class Registry:
                 raise UnknownTask(function.import_path, self._named)
             return function
         if isinstance(function, str):
-            if function not in self._named:
-                raise UnknownTask(function, self._named)
-            return self._named[function]
+            return task_named(self._named, function)
         return self.resolve(dotted_path(function))
 
     def resolve(self, path: str) -> AnyTask:
@@ -163,6 +160,18 @@ class Registry:
         if function is None or not own:
             raise UnknownTask(path, self._named)
         return make_task(function, path, JobOptions(), self._runner, checked=False)
+
+
+def task_named(tasks: Mapping[str, AnyTask], name: str) -> AnyTask:
+    """The registered task of that name: text from the network never names code.
+
+    Raises:
+        UnknownTask: none has this name.
+    """
+    task = tasks.get(name)
+    if task is None:
+        raise UnknownTask(name, tasks)
+    return task
 
 
 def _name(function: Callable[..., Any]) -> str:

@@ -23,6 +23,7 @@ from msgqueue import apps
 from msgqueue.errors import ConfigurationError, MsgqueueError, UnknownTask
 from msgqueue.observe import logs
 from msgqueue.queue import TaskQueue
+from msgqueue.registry import task_named
 from msgqueue.settings import Settings
 from msgqueue.worker.extras import Extra
 from msgqueue.worker.scaling import parse
@@ -66,8 +67,8 @@ def serve(
     many = None if processes == "0" else parse(processes)
     queue = apps.load(app)
     default_task = default_task or (DEMO_TASK if app == DEMO else None)
-    if default_task is not None and default_task not in queue.tasks:
-        raise UnknownTask(default_task, queue.tasks)
+    if default_task is not None:
+        task_named(queue.tasks, default_task)
     listening = _listen(host, port)
     queue.source.url  # noqa: B018 - starts the embedded server where there is no url
     _tell_where(listening, settings, queue, processes)

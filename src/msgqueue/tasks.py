@@ -20,6 +20,7 @@ from msgqueue.store import steps
 P = ParamSpec("P")
 R = TypeVar("R")
 
+RUN_JSON = ".run_json"  # the attribute that a plain rq worker calls, behind a task's path
 SHOWN = 64  # characters of an argument in a job's description
 _SHOWN = frozenset({str, bytes, int, float, bool, type(None), list, tuple, dict})
 
@@ -116,7 +117,7 @@ class Task(Generic[P, R]):
     @cached_property
     def path(self) -> str:
         """The dotted path in rq's data, which a plain rq worker can import and call."""
-        return self.import_path if self._travels_as_is else f"{self.import_path}.run_json"
+        return self.import_path if self._travels_as_is else self.import_path + RUN_JSON
 
     def run_json(self, /, *args: Any, **kwargs: Any) -> Any:
         """What a plain rq worker calls: arguments and result in JSON's own types."""

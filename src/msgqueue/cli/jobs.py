@@ -8,8 +8,9 @@ from msgqueue import apps
 from msgqueue.cli import tables
 from msgqueue.cli.arguments import App, AsJson, Ids, MaybeApp, Url, argument_of, queue_of, value_of
 from msgqueue.cli.tables import show_json, tell
-from msgqueue.errors import JobNotFound, UnknownTask
+from msgqueue.errors import JobNotFound
 from msgqueue.jobs import JobStatus
+from msgqueue.registry import task_named
 from msgqueue.store import steps
 
 
@@ -32,9 +33,7 @@ def enqueue(
     options: dict[str, Any] = {"queue": queue, "delay": delay, "job_id": job_id}
     given = {name: value for name, value in options.items() if value is not None}
     with apps.load(reference) as task_queue:
-        if task not in task_queue.tasks:
-            raise UnknownTask(task, task_queue.tasks)
-        bound = task_queue.tasks[task].options(**given)
+        bound = task_named(task_queue.tasks, task).options(**given)
         args = [value_of(text) for text in arguments or ()]
         job = bound.enqueue(*args, **dict(map(argument_of, named or ())))
     if as_json:

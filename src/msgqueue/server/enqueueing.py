@@ -4,22 +4,9 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from msgqueue.errors import InvalidArguments, UnknownTask
+from msgqueue.errors import InvalidArguments
 from msgqueue.job import Job
-from msgqueue.queue import TaskQueue
 from msgqueue.tasks import Task
-
-
-def task_named(queue: TaskQueue, name: str) -> Task[..., Any]:
-    """The registered task; text from the network never names code.
-
-    Raises:
-        UnknownTask: none has this name.
-    """
-    task = queue.tasks.get(name)
-    if task is None:
-        raise UnknownTask(name, queue.tasks)
-    return task
 
 
 async def enqueue(

@@ -7,9 +7,10 @@ from fastapi import APIRouter, Depends, Query
 
 from msgqueue.jobs import JobInfo, JobStatus
 from msgqueue.queue import TaskQueue
+from msgqueue.registry import task_named
 from msgqueue.server.auth import FROM_ENVIRONMENT, Auth, resolved
 from msgqueue.server.bodies import body_of, checked, described, schema_of
-from msgqueue.server.enqueueing import enqueue, task_named
+from msgqueue.server.enqueueing import enqueue
 from msgqueue.server.guard import refuse_riding
 from msgqueue.server.lifespan import lifespan_of
 from msgqueue.server.limits import MAX_LEGACY_PAGE, MAX_PAGE, read_object
@@ -49,7 +50,7 @@ def create_legacy_router(
         lifespan=lifespan_of(queue),
     )
     if default_task is not None:
-        task_named(queue, default_task)
+        task_named(queue.tasks, default_task)
     _add_receive(router, queue, default_task)
     _add_cancel(router, queue)
     _add_lists(router, queue)
@@ -68,11 +69,11 @@ def _add_receive(router: APIRouter, queue: TaskQueue, default_task: str | None) 
         if "task" in body:
             call = checked(CallBody, body)
             options = {} if call.queue is None else {"queue": call.queue}
-            job = await enqueue(task_named(queue, call.task), call.args, call.kwargs, options)
+            job = await enqueue(task_named(queue.tasks, call.task), call.args, call.kwargs, options)
         elif default_task is None:
             raise Problem(422, "no-default-task", NO_DEFAULT_TASK)
         else:
-            job = await enqueue(task_named(queue, default_task), [body], {}, {})
+            job = await enqueue(task_named(queue.tasks, default_task), [body], {}, {})
         return Received(job_id=job.id)
 
 

@@ -7,9 +7,10 @@ from fastapi.responses import JSONResponse
 
 from msgqueue.errors import JobNotFound
 from msgqueue.queue import TaskQueue
+from msgqueue.registry import task_named
 from msgqueue.server.auth import FROM_ENVIRONMENT, Auth, resolved
 from msgqueue.server.bodies import body_of, described, schema_of
-from msgqueue.server.enqueueing import enqueue, task_named
+from msgqueue.server.enqueueing import enqueue
 from msgqueue.server.guard import refuse_riding
 from msgqueue.server.lifespan import lifespan_of
 from msgqueue.server.limits import JobId, ListQuery
@@ -58,7 +59,7 @@ def _add_writes(router: APIRouter, queue: TaskQueue) -> None:
         request: Request, body: Annotated[EnqueueBody, Depends(body_of(EnqueueBody))]
     ) -> Response:
         """Enqueue a job. The answer's Location is where to read it."""
-        task = task_named(queue, body.task)
+        task = task_named(queue.tasks, body.task)
         job = await enqueue(task, body.args, body.kwargs, body.options())
         answer = JobReference(id=job.id, status=job.status)
         where = {"Location": f"{request.url.path}/{job.id}"}

@@ -19,8 +19,7 @@ from msgqueue.job import Job as Handle
 from msgqueue.job import Running
 from msgqueue.jobs import Claimed
 from msgqueue.queue import TaskQueue
-from msgqueue.registry import RUN_JSON
-from msgqueue.tasks import called_path
+from msgqueue.tasks import RUN_JSON, called_path
 from msgqueue.worker.declining import decline
 from msgqueue.worker.endings import Ending, failure
 from msgqueue.worker.exits import Death
