@@ -6,6 +6,7 @@ import random
 import time
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import redis
@@ -143,6 +144,7 @@ class Store:
                 answer = link.call(step)
             except RedisUnavailable:
                 link.close()
+                self.close()  # what the others reach is most often as gone: no try is left for each
                 if pause is None:
                     raise
                 time.sleep(pause)
@@ -160,8 +162,9 @@ class Store:
 
     def close(self) -> None:
         """Close the connections that nobody uses right now."""
-        while self._links:
-            self._links.pop().close()
+        with suppress(IndexError):  # another thread may take the last one
+            while True:
+                self._links.pop().close()
 
     def _lease(self) -> Link:
         if self._process != os.getpid():  # a fork: the parent's sockets are not ours

@@ -185,6 +185,7 @@ class Exchange:
                     return worked
                 if worked.state != "missing":  # closed: the supervisor settles, or has settled
                     raise SupervisorLost
+                self._link.close()  # it may be a primary that was replaced a minute ago
             if not self._persist(spread(pause), owing):
                 raise SupervisorLost
             pause = min(pause * 2, longest)
