@@ -16,9 +16,8 @@ from msgqueue.jobs import JobError, JobInfo, JobStatus
 from msgqueue.runner import Runner
 from msgqueue.store import steps
 from msgqueue.store.codec import error_of, now_text
-from msgqueue.store.messages import Requeued, Stored
+from msgqueue.store.messages import Requeued, Standing, Stored
 from msgqueue.store.operations import Operation
-from msgqueue.store.waiting import Standing
 
 R = TypeVar("R")
 

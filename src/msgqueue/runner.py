@@ -12,8 +12,9 @@ from msgqueue.connection import Source
 from msgqueue.errors import ConfigurationError, UnknownQueue
 from msgqueue.serializers import Serializer
 from msgqueue.store.async_waiting import AsyncWaiting, look
+from msgqueue.store.messages import Standing
 from msgqueue.store.run import AsyncStore, Store
-from msgqueue.store.waiting import Standing, wait
+from msgqueue.store.waiting import wait
 
 logger = logging.getLogger(__name__)
 

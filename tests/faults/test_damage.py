@@ -11,7 +11,7 @@ from tests.faults.trial import Trial
 from tests.patience import wait_until
 
 from msgqueue import JobStatus
-from msgqueue.store.damage import damaged
+from msgqueue.store import steps
 
 Harm = Callable[[redis.Redis, str], object]
 
@@ -76,7 +76,7 @@ def test_promise_9_a_damaged_job_stands_in_no_others_way(trial: Trial, judge: Ju
     assert supervisor.children() == children
     watch_all(trial)
     with trial.speaking():
-        aside = {one.id for one in app.queue.store.run(damaged(100)).newest}
+        aside = {one.id for one in app.queue.store.run(steps.damaged(100)).newest}
     assert {"no-timeout", "no-data", "wrong-type"} <= aside
 
 

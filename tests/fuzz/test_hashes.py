@@ -28,7 +28,7 @@ from msgqueue.store.codec import (
     time_text,
     unpack_call,
 )
-from msgqueue.store.waiting import Standing, standings
+from msgqueue.store.messages import Standing
 
 moments = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001 - timezones= adds it
 statuses = st.sampled_from([*JobStatus, "ready_to_enqueue", "rate_limited", "created"])
@@ -88,7 +88,7 @@ def test_the_answers_of_scripts_that_read_are_read(
     assert len(rows.rows) <= 1
     (result,) = steps.results(["a"]).decode([entry])
     assert result is None or isinstance(result, StoredResult)
-    (standing,) = standings(["a"]).decode([[values[0], [b"1-1", entry], None, values[1]]])
+    (standing,) = steps.standings(["a"]).decode([[values[0], [b"1-1", entry], None, values[1]]])
     assert isinstance(standing, Standing | DamagedJob)
 
 

@@ -13,7 +13,7 @@ from tests.store.conftest import places, status
 
 from msgqueue.connection import Source
 from msgqueue.embedded import EmbeddedServer
-from msgqueue.store import damage
+from msgqueue.store import steps
 from msgqueue.store.run import Store
 
 
@@ -63,9 +63,9 @@ def test_promise_9_a_damaged_job_takes_no_other_with_it(
         assert client.xlen(f"rq:results:{whole}") == 1
     assert client.zcard("rq:wip:default") == 0
     assert client.llen("rq:queue:default") == 0
-    for one in store.run(damage.damaged(10)).newest:
+    for one in store.run(steps.damaged(10)).newest:
         assert one.id not in WHOLE
-        assert store.run(damage.remains(one.id)) is not None
+        assert store.run(steps.remains(one.id)) is not None
     for key in client.scan_iter("rq:results:*", _type="stream"):
         assert client.ttl(key) > 0 or asked_for_ever(wrong)
     assert canary.SANG == []

@@ -15,10 +15,9 @@ from tests.store.conftest import Child, died, entry, error, now_text, ok
 
 from msgqueue.errors import DamagedJob, RedisRefused
 from msgqueue.jobs import Claimed, JobSpec, JobStatus, Outcome, Retry
-from msgqueue.store import damage, steps
+from msgqueue.store import steps
 from msgqueue.store.run import Store
 from msgqueue.store.steps import Step
-from msgqueue.store.waiting import standings
 
 VICTIM = "victim"
 WHOLE = ("before", "behind")
@@ -217,15 +216,15 @@ class Wreck:
         self.step(steps.read(VICTIM))
         for status in JobStatus:
             self.store.run(steps.page("default", status, 10))
-        self.step(standings((VICTIM,)))
+        self.step(steps.standings((VICTIM,)))
         self.store.run(steps.results((VICTIM, *WHOLE)))
         self.store.run(steps.oldest(("other", "default")))
         self.store.run(steps.counts(("default",)))
         self.store.run(steps.waiting(("other", "default")))
         self.store.run(steps.workers())
         self.step(steps.meta(VICTIM))
-        self.store.run(damage.damaged(10))
-        self.store.run(damage.remains(VICTIM))
+        self.store.run(steps.damaged(10))
+        self.store.run(steps.remains(VICTIM))
 
     def act(self, name: str) -> None:
         """One of ACTS."""
@@ -252,8 +251,8 @@ class Wreck:
             "stop": lambda: self.step(steps.stop(VICTIM)),
             "save meta": lambda: self.step(steps.save_meta(VICTIM, b"{}")),
             "enqueue": lambda: self.step(steps.enqueue([self._spec(VICTIM)])),
-            "restore": lambda: self.step(damage.restore(VICTIM, made)),
-            "discard": lambda: self.step(damage.discard(VICTIM)),
+            "restore": lambda: self.step(steps.restore(VICTIM, made)),
+            "discard": lambda: self.step(steps.discard(VICTIM)),
         }
         acts[name]()
 

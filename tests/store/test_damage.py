@@ -8,7 +8,7 @@ import redis
 from tests.store.conftest import Child, Spec, entry, now_text, ok, places
 
 from msgqueue.errors import RedisRefused
-from msgqueue.store import damage, steps
+from msgqueue.store import steps
 from msgqueue.store.messages import Entry
 from msgqueue.store.run import Store
 
@@ -26,14 +26,14 @@ def test_it_is_listed_with_its_reason_and_its_time(
 ) -> None:
     set_aside(store, client, spec, child)
 
-    found = store.run(damage.damaged(10))
+    found = store.run(steps.damaged(10))
 
     assert found.total == 2
     reasons = {one.id: one.reason for one in found.newest}
     assert reasons["a"] == "the timeout is no number"
     assert "WRONGTYPE" in reasons["b"]
     assert all(abs(one.at.timestamp() - time.time()) < 10 for one in found.newest)
-    assert len(store.run(damage.damaged(1)).newest) == 1
+    assert len(store.run(steps.damaged(1)).newest) == 1
 
 
 def test_its_raw_bytes_are_shown(
@@ -41,7 +41,7 @@ def test_its_raw_bytes_are_shown(
 ) -> None:
     set_aside(store, client, spec, child)
 
-    a, b = store.run(damage.remains("a")), store.run(damage.remains("b"))
+    a, b = store.run(steps.remains("a")), store.run(steps.remains("b"))
 
     assert a is not None
     assert b is not None
@@ -50,7 +50,7 @@ def test_its_raw_bytes_are_shown(
         b"soon",
     )
     assert (b.type, b.raw) == ("string", (b"\xffno hash",))
-    assert store.run(damage.remains("c")) is None
+    assert store.run(steps.remains("c")) is None
 
 
 def test_one_that_was_mended_runs(
@@ -59,13 +59,13 @@ def test_one_that_was_mended_runs(
     set_aside(store, client, spec, child)
     client.hset("msgqueue:damaged:a", "timeout", 30)
 
-    assert store.run(damage.restore("a", now_text())) == "queued"
+    assert store.run(steps.restore("a", now_text())) == "queued"
 
     assert places(client, "a") == ["queue"]
     assert client.ttl("rq:job:a") == -1
     assert [job.id for job in child.claim()] == ["a"]
-    assert store.run(damage.restore("a", now_text())) == "missing"
-    assert store.run(damage.damaged(10)).total == 1
+    assert store.run(steps.restore("a", now_text())) == "missing"
+    assert store.run(steps.damaged(10)).total == 1
     assert not client.exists("msgqueue:damaged:a:reason")
 
 
@@ -73,10 +73,10 @@ def test_one_that_was_not_mended_is_set_aside_again(
     store: Store, client: redis.Redis, spec: Spec, child: Child
 ) -> None:
     set_aside(store, client, spec, child)
-    store.run(damage.restore("a", now_text()))
+    store.run(steps.restore("a", now_text()))
 
     assert child.claim() == ()
-    assert store.run(damage.remains("a")) is not None
+    assert store.run(steps.remains("a")) is not None
 
 
 def test_what_is_no_job_is_not_put_back(
@@ -85,9 +85,9 @@ def test_what_is_no_job_is_not_put_back(
     set_aside(store, client, spec, child)
     client.hdel("msgqueue:damaged:a", "origin")
 
-    assert store.run(damage.restore("a", now_text())) == "unfit"
-    assert store.run(damage.restore("b", now_text())) == "unfit"
-    assert store.run(damage.damaged(10)).total == 2
+    assert store.run(steps.restore("a", now_text())) == "unfit"
+    assert store.run(steps.restore("b", now_text())) == "unfit"
+    assert store.run(steps.damaged(10)).total == 2
 
 
 def test_a_job_that_has_taken_its_id_is_left_alone(
@@ -96,7 +96,7 @@ def test_a_job_that_has_taken_its_id_is_left_alone(
     set_aside(store, client, spec, child)
     store.run(steps.enqueue([spec("a")]))
 
-    assert store.run(damage.restore("a", now_text())) == "replaced"
+    assert store.run(steps.restore("a", now_text())) == "replaced"
     assert places(client, "a") == ["queue"]
 
 
@@ -105,11 +105,11 @@ def test_one_is_deleted_for_good(
 ) -> None:
     set_aside(store, client, spec, child)
 
-    assert store.run(damage.discard("a"))
-    assert not store.run(damage.discard("a"))
+    assert store.run(steps.discard("a"))
+    assert not store.run(steps.discard("a"))
 
     assert not client.keys("msgqueue:damaged:a*")
-    assert store.run(damage.damaged(10)).total == 1
+    assert store.run(steps.damaged(10)).total == 1
 
 
 @pytest.mark.parametrize(
@@ -125,9 +125,9 @@ def test_an_id_that_is_no_text_is_set_aside_under_a_name_that_is(
 
     assert [job.id for job in child.claim(2)] == ["b"]
 
-    found = store.run(damage.damaged(1)).newest[0]
+    found = store.run(steps.damaged(1)).newest[0]
     assert (found.id, "its id is no text" in found.reason) == (told, True)
-    assert store.run(damage.restore(told, now_text())) == "queued"
+    assert store.run(steps.restore(told, now_text())) == "queued"
     assert [job.id for job in child.claim(2)] == [told]
 
 

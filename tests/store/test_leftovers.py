@@ -11,7 +11,6 @@ from tests.store.conftest import Child, Spec, now_text, places, waiting
 from tests.store.test_upkeep import grow_old, lead_for, sweep
 
 from msgqueue.store import steps
-from msgqueue.store.damage import damaged
 from msgqueue.store.messages import Leftovers, Swept
 from msgqueue.store.run import Store
 
@@ -195,7 +194,7 @@ def test_damage_among_what_is_left_is_set_aside(
 
     assert leftovers(store).failed == 1
 
-    assert {row.id for row in store.run(damaged(5)).newest} == {one.id, two.id}
+    assert {row.id for row in store.run(steps.damaged(5)).newest} == {one.id, two.id}
     assert client.zcard("rq:wip:default") == client.llen(INTERMEDIATE) == 0
 
 

@@ -10,7 +10,7 @@ from tests.store.conftest import Child, Spec, error, now_text, ok, places, waiti
 from tests.store.test_dependents import rq_dependent
 
 from msgqueue.jobs import JobError
-from msgqueue.store import damage, steps
+from msgqueue.store import steps
 from msgqueue.store.run import Store
 
 
@@ -133,7 +133,7 @@ def test_a_job_waits_for_a_parent_that_was_set_aside_as_long_as_that_is_kept(
     assert child.claim() == ()
     assert store.run(steps.orphans("default", now_text())) == 0
 
-    store.run(damage.discard("a"))
+    store.run(steps.discard("a"))
 
     assert store.run(steps.orphans("default", now_text())) == 1
     assert places(client, dependent) == ["canceled"]

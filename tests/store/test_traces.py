@@ -10,7 +10,7 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 from tests.store.conftest import Child, Spec, entry, error, now_text, ok, status
 
-from msgqueue.store import damage, steps
+from msgqueue.store import steps
 from msgqueue.store.run import Store
 from msgqueue.store.steps import Step
 
@@ -224,7 +224,7 @@ def test_who_waits_for_a_job_that_was_set_aside_is_known_as_long_as_that(
     assert child.claim() == ()
     assert client.ttl("rq:job:a:dependents") > 0
 
-    assert child.store.run(damage.restore("a", now_text())) == "queued"
+    assert child.store.run(steps.restore("a", now_text())) == "queued"
 
     assert client.ttl("rq:job:a:dependents") == -1
 

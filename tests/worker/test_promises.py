@@ -13,7 +13,7 @@ from tests.faults import soundness
 from tests.worker.crew import Crew
 
 from msgqueue import JobFailed, JobStatus
-from msgqueue.store import damage
+from msgqueue.store import steps
 
 Damage = Callable[[redis.Redis, str], object]
 DAMAGES: dict[str, Damage] = {
@@ -45,7 +45,7 @@ def test_promise_9_damaged_jobs_are_set_aside_and_all_others_run(crew: Crew) -> 
     assert crew.start(processes=2, burst=True).wait(30) == 0
 
     assert {job.refresh().status for job in good} == {JobStatus.FINISHED}
-    found = {one.id for one in crew.queue.store.run(damage.damaged(20)).newest}
+    found = {one.id for one in crew.queue.store.run(steps.damaged(20)).newest}
     assert found == {what.replace(" ", "-") for what in SET_ASIDE}
     for name in found:
         client.copy(f"msgqueue:damaged:{name}", "test:copy", replace=True)

@@ -8,9 +8,9 @@ import typer
 from msgqueue.cli.arguments import AsJson, MaybeApp, Url, queue_of
 from msgqueue.cli.tables import ago, show_json, show_table, tell
 from msgqueue.errors import ConfigurationError, MsgqueueError
-from msgqueue.store import damage
+from msgqueue.store import steps
 from msgqueue.store.codec import now_text
-from msgqueue.store.damage import Damages, Remains
+from msgqueue.store.messages import Damages, Remains
 from msgqueue.store.run import Store
 
 #: Why a job that was to be set right was not, by the outcome.
@@ -40,24 +40,24 @@ def damaged(
     with queue_of(reference, url) as task_queue:
         store = task_queue.store
         if not job_ids:
-            (show_json if as_json else _show_damages)(store.run(damage.damaged(limit)))
+            (show_json if as_json else _show_damages)(store.run(steps.damaged(limit)))
         elif requeue or delete:
             outcomes = (_restored if requeue else _deleted)(store, job_ids)
             tell(outcomes, as_json)
             _fail_for(outcomes)
         else:
-            shown = {name: _readable(store.run(damage.remains(name))) for name in job_ids}
+            shown = {name: _readable(store.run(steps.remains(name))) for name in job_ids}
             (show_json if as_json else _show_remains)(shown)
             _fail_for({name: "shown" if one else "missing" for name, one in shown.items()})
 
 
 def _restored(store: Store, job_ids: Sequence[str]) -> dict[str, str]:
-    return {name: store.run(damage.restore(name, now_text())) for name in job_ids}
+    return {name: store.run(steps.restore(name, now_text())) for name in job_ids}
 
 
 def _deleted(store: Store, job_ids: Sequence[str]) -> dict[str, str]:
     gone = {True: "deleted", False: "missing"}
-    return {name: gone[store.run(damage.discard(name))] for name in job_ids}
+    return {name: gone[store.run(steps.discard(name))] for name in job_ids}
 
 
 def _fail_for(outcomes: Mapping[str, str]) -> None:

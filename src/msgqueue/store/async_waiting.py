@@ -9,9 +9,10 @@ import redis.asyncio
 
 from msgqueue.connection import Source
 from msgqueue.errors import DamagedJob, MsgqueueError
-from msgqueue.store import keys
+from msgqueue.store import keys, steps
+from msgqueue.store.messages import Standing
 from msgqueue.store.run import AsyncStore
-from msgqueue.store.waiting import LOOK_AGAIN, PAUSE, Standing, standings
+from msgqueue.store.waiting import LOOK_AGAIN, PAUSE
 
 LOOK_AT = 500  # jobs a step
 UNBLOCK_EACH = 0.005  # seconds
@@ -26,7 +27,7 @@ async def look(store: AsyncStore, job_id: str) -> Standing:
         TimeoutError: it has not.
         DamagedJob: its status cannot be read.
     """
-    (standing,) = await store.run(standings((job_id,)))
+    (standing,) = await store.run(steps.standings((job_id,)))
     if isinstance(standing, DamagedJob):
         raise standing
     if not standing.ended:
@@ -134,7 +135,7 @@ class AsyncWaiting:
         due, self._due = tuple(self._due), set()
         for first in range(0, len(due), LOOK_AT):
             part = due[first : first + LOOK_AT]
-            answers = await self._store.run(standings(part))
+            answers = await self._store.run(steps.standings(part))
             for job_id, standing in zip(part, answers, strict=True):
                 if isinstance(standing, DamagedJob) or standing.ended:
                     self._tell(job_id, standing)

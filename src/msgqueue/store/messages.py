@@ -1,6 +1,8 @@
 """What the steps tell the scripts, and what they are answered."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal, NamedTuple
 
 from msgqueue.jobs import Claimed, JobInfo, JobStatus, StoredResult
@@ -200,3 +202,51 @@ class WorkerInfo(NamedTuple):
 
     name: str
     fields: dict[str, str]
+
+
+#: The id before all entries of a result stream.
+NO_ENTRY = "0-0"
+
+
+class Standing(NamedTuple):
+    """How a job stands: its status, None where there is no such job, and its newest result."""
+
+    status: JobStatus | None
+    result: StoredResult | None
+    last: str  # id of the newest entry of its result stream
+    repeats: bool = False  # rq runs it again after a success
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will come."""
+        return self.status is None or self.status.final
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """One job that was set aside."""
+
+    id: str
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Damages:
+    """The newest of them, and how many there are in all."""
+
+    total: int
+    newest: tuple[Damage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Remains:
+    """One of them whole: the type of its key, and its raw bytes; a hash's names and values flat."""
+
+    damage: Damage
+    type: str
+    raw: tuple[bytes, ...]
+
+
+#: What came of putting back a job that was set aside.
+Restored = Literal["queued", "missing", "replaced", "unfit"]

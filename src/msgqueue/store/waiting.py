@@ -5,68 +5,21 @@ expiry, the end of a job that keeps no result) is found by looking at the status
 """
 
 import time
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 import redis
 
 from msgqueue.connection import Source
 from msgqueue.errors import DamagedJob
-from msgqueue.jobs import JobStatus, StoredResult
-from msgqueue.store import keys
-from msgqueue.store.codec import parse_status, stored_result
+from msgqueue.jobs import JobStatus
+from msgqueue.store import keys, steps
+from msgqueue.store.codec import stored_result
+from msgqueue.store.messages import NO_ENTRY, Standing
 from msgqueue.store.run import Store
-from msgqueue.store.script import script
-from msgqueue.store.steps import Step
 
 LOOK_AGAIN = 1.0  # seconds
 LOOK_AT_NEW = 0.1  # seconds before the first look at a job that was only just enqueued
 PAUSE = 0.05  # seconds, after a failure
-FIRST = "0-0"
-
-
-class Standing(NamedTuple):
-    """How a job stands: its status, None where there is no such job, and its newest result."""
-
-    status: JobStatus | None
-    result: StoredResult | None
-    last: str  # id of the newest entry of its result stream
-    repeats: bool = False  # rq runs it again after a success
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more will come."""
-        return self.status is None or self.status.final
-
-
-def standings(job_ids: Iterable[str]) -> Step[tuple[Standing | DamagedJob, ...]]:
-    """How each of these jobs stands; an error for one that cannot be read."""
-    ids = tuple(job_ids)
-
-    def decode(raw: list[Any]) -> tuple[Standing | DamagedJob, ...]:
-        return tuple(_standing(job_id, *one) for job_id, one in zip(ids, raw, strict=True))
-
-    return Step(script("standings"), (), ids, decode)
-
-
-def _standing(
-    job_id: str,
-    status: bytes | None,
-    entry: list[Any] | None,
-    none: bytes | None,
-    repeats: bytes | None,
-) -> Standing | DamagedJob:
-    try:
-        word = parse_status(job_id, status) if status else None
-    except DamagedJob as error:
-        return error
-    if not entry:
-        return Standing(word, StoredResult("ok") if none else None, FIRST, bool(repeats))
-    last, fields = entry
-    try:
-        return Standing(word, stored_result(fields), last.decode(), bool(repeats))
-    except ValueError:  # what cannot be read is as good as gone
-        return Standing(word, None, last.decode(), bool(repeats))
 
 
 def wait(
@@ -83,10 +36,10 @@ def wait(
     """
     until = None if timeout is None else time.monotonic() + timeout
     first = LOOK_AT_NEW if timeout is None else min(LOOK_AT_NEW, timeout)
-    if is_new and first > 0 and (success := _block(source, job_id, FIRST, first)) is not None:
+    if is_new and first > 0 and (success := _block(source, job_id, NO_ENTRY, first)) is not None:
         return success
     while True:
-        (standing,) = store.run(standings((job_id,)))
+        (standing,) = store.run(steps.standings((job_id,)))
         if isinstance(standing, DamagedJob):
             raise standing
         if standing.ended:

@@ -13,8 +13,7 @@ from typing import Final
 from msgqueue.observe.logs import event
 from msgqueue.store import steps
 from msgqueue.store.codec import now_text
-from msgqueue.store.damage import Damages, damaged
-from msgqueue.store.messages import Leftovers, Promoted, Swept
+from msgqueue.store.messages import Damages, Leftovers, Promoted, Swept
 from msgqueue.worker.calls import Calls
 from msgqueue.worker.shared import NEVER, clock
 
@@ -73,7 +72,7 @@ class Upkeep:
             self._trim(self._queues[self._trimmed])
             self._free_orphans(self._queues[self._trimmed])
             if self._leading:
-                self._calls.ask(lambda: damaged(0), self._see_damage)
+                self._calls.ask(lambda: steps.damaged(0), self._see_damage)
 
     def leave(self) -> None:
         """Give the queues' scheduler locks back, so that another one need not wait."""

@@ -2,10 +2,12 @@
 
 Each changes the state of jobs in one Lua script, so that no crash can fall between its parts. The
 script's file says what it reads, decides and writes. The modules are named after who makes the
-steps: `client`, `worker`, `upkeep`; those in `reading`, by whomever, change nothing.
+steps: `client`, `worker`, `upkeep`; those in `reading`, by whomever, change nothing, and those in
+`damage` are about what could not be read.
 """
 
 from msgqueue.store.steps.client import cancel, delete, enqueue, requeue, save_meta
+from msgqueue.store.steps.damage import damaged, discard, remains, restore
 from msgqueue.store.steps.reading import (
     COUNTED,
     counts,
@@ -15,6 +17,7 @@ from msgqueue.store.steps.reading import (
     queues,
     read,
     results,
+    standings,
     supervisors,
     waiting,
     workers,
@@ -47,7 +50,9 @@ __all__ = [
     "beat",
     "cancel",
     "counts",
+    "damaged",
     "delete",
+    "discard",
     "enqueue",
     "handover",
     "lead",
@@ -63,10 +68,13 @@ __all__ = [
     "read",
     "register",
     "release",
+    "remains",
     "requeue",
+    "restore",
     "results",
     "save_meta",
     "settle",
+    "standings",
     "stop",
     "supervisors",
     "sweep",

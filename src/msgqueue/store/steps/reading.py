@@ -1,13 +1,21 @@
 """Steps that change nothing: what lies in Redis, and whether it takes writes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from msgqueue.errors import DamagedJob
 from msgqueue.jobs import JobError, JobStatus, StoredResult
 from msgqueue.store import keys
-from msgqueue.store.codec import INFO_FIELDS, error_of, job_info, parse_time, stored_result, text
-from msgqueue.store.messages import Arg, Row, Rows, Stored, WorkerInfo
+from msgqueue.store.codec import (
+    INFO_FIELDS,
+    error_of,
+    job_info,
+    parse_status,
+    parse_time,
+    stored_result,
+    text,
+)
+from msgqueue.store.messages import NO_ENTRY, Arg, Row, Rows, Standing, Stored, WorkerInfo
 from msgqueue.store.script import script
 from msgqueue.store.steps.step import Step
 
@@ -126,6 +134,36 @@ def _error(result: StoredResult | None) -> JobError | None:
     if result is None or result.kind == "ok" or not result.traceback:
         return None
     return error_of(result.traceback)
+
+
+def standings(job_ids: Iterable[str]) -> Step[tuple[Standing | DamagedJob, ...]]:
+    """How each of these jobs stands; an error for one that cannot be read."""
+    ids = tuple(job_ids)
+
+    def decode(raw: list[Any]) -> tuple[Standing | DamagedJob, ...]:
+        return tuple(_standing(job_id, *one) for job_id, one in zip(ids, raw, strict=True))
+
+    return Step(script("standings"), (), ids, decode)
+
+
+def _standing(
+    job_id: str,
+    status: bytes | None,
+    entry: list[Any] | None,
+    none: bytes | None,
+    repeats: bytes | None,
+) -> Standing | DamagedJob:
+    try:
+        word = parse_status(job_id, status) if status else None
+    except DamagedJob as error:
+        return error
+    if not entry:
+        return Standing(word, StoredResult("ok") if none else None, NO_ENTRY, bool(repeats))
+    last, fields = entry
+    try:
+        return Standing(word, stored_result(fields), last.decode(), bool(repeats))
+    except ValueError:  # what cannot be read is as good as gone
+        return Standing(word, None, last.decode(), bool(repeats))
 
 
 def meta(job_id: str) -> Step[bytes | None]:

@@ -1,40 +1,12 @@
-"""The steps about jobs that were set aside since they could not be read."""
+"""Steps about jobs that were set aside since they could not be read."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 from msgqueue.store.codec import text
+from msgqueue.store.messages import Damage, Damages, Remains, Restored
 from msgqueue.store.script import script
-from msgqueue.store.steps import Step
-
-Restored = Literal["queued", "missing", "replaced", "unfit"]
-
-
-@dataclass(frozen=True, slots=True)
-class Damage:
-    """One job that was set aside."""
-
-    id: str
-    at: datetime
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Damages:
-    """The newest of them, and how many there are in all."""
-
-    total: int
-    newest: tuple[Damage, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Remains:
-    """One of them whole: the type of its key, and its raw bytes; a hash's names and values flat."""
-
-    damage: Damage
-    type: str
-    raw: tuple[bytes, ...]
+from msgqueue.store.steps.step import Step
 
 
 def damaged(limit: int) -> Step[Damages]:
