@@ -20,7 +20,8 @@ from tests.store.conftest import Child
 
 from msgqueue.connection import Source
 from msgqueue.store import steps
-from msgqueue.store.run import Link, Store
+from msgqueue.store.link import Link
+from msgqueue.store.run import Store
 from msgqueue.worker.exchange import Exchange
 from msgqueue.worker.journal import Journal, JournalWriter
 

@@ -11,8 +11,8 @@ import redis
 from msgqueue.connection import Source
 from msgqueue.store import script as scripts
 from msgqueue.store.codec import unix_text
+from msgqueue.store.link import Link
 from msgqueue.store.messages import Arg
-from msgqueue.store.run import Link
 from msgqueue.store.script import Script
 from msgqueue.store.steps import Step
 

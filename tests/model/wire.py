@@ -111,7 +111,7 @@ class Port(Protocol):
 
 
 class Link:
-    """Stands where `store.run.Link` does: sends a step; is asked for the answer once it is `ready`.
+    """Stands where `store.link.Link` does: sends a step, and is asked for the answer once `ready`.
 
     Attributes:
         ready: whether an answer, or the loss of the connection, can be read.

@@ -19,7 +19,8 @@ from msgqueue.errors import QueueFull, RedisRefused, RedisUnavailable, ValueTooL
 from msgqueue.jobs import JobSpec, JobStatus
 from msgqueue.store import operations, steps
 from msgqueue.store.failures import failure
-from msgqueue.store.run import AsyncStore, Link, Store
+from msgqueue.store.link import Link
+from msgqueue.store.run import AsyncStore, Store
 from msgqueue.store.steps import Step
 
 

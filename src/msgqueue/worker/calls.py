@@ -10,7 +10,8 @@ from msgqueue.connection import Source
 from msgqueue.errors import RedisError, RedisUnavailable
 from msgqueue.observe.faults import fault_point
 from msgqueue.observe.logs import event
-from msgqueue.store.run import Link, spread
+from msgqueue.store.link import Link
+from msgqueue.store.run import spread
 from msgqueue.store.steps import Step
 from msgqueue.worker.shared import NEVER, clock
 

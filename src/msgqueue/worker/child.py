@@ -13,7 +13,7 @@ from msgqueue.jobs import Claimed, Kind, Outcome
 from msgqueue.observe.faults import fault_point
 from msgqueue.observe.logs import event
 from msgqueue.queue import TaskQueue
-from msgqueue.store.run import Link
+from msgqueue.store.link import Link
 from msgqueue.worker.async_lane import AsyncLane
 from msgqueue.worker.demand import Demand
 from msgqueue.worker.doorbell import Doorbell

@@ -13,9 +13,10 @@ from msgqueue.observe.faults import fault_point
 from msgqueue.observe.logs import event
 from msgqueue.store import operations
 from msgqueue.store.codec import now_text
+from msgqueue.store.link import Link
 from msgqueue.store.messages import Lane, Worked
 from msgqueue.store.operations import Operation
-from msgqueue.store.run import Link, spread
+from msgqueue.store.run import spread
 from msgqueue.store.steps import Step, work
 from msgqueue.worker.journal import NAMES_ROOM, NO_SLOT, JournalWriter, names_fit
 from msgqueue.worker.limits import SupervisorLost
