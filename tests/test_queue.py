@@ -32,7 +32,7 @@ from msgqueue import (
 )
 from msgqueue.connection import Source
 from msgqueue.jobs import JobSpec
-from msgqueue.store.operations import write_cursor
+from msgqueue.store.listing import write_cursor
 from msgqueue.testing import InlineWorker
 
 # -- Enqueueing

@@ -16,7 +16,7 @@ from msgqueue.runner import Runner
 from msgqueue.serializers import SerializerName, serializer_named
 from msgqueue.settings import DEFAULT_QUEUE, Settings
 from msgqueue.sources import connector
-from msgqueue.store import operations, steps
+from msgqueue.store import listing, steps
 from msgqueue.store.rq_bridge import RqJob, RqQueue, rq_job, rq_queue
 from msgqueue.store.run import AsyncStore, Store
 from msgqueue.tasks import AsyncTask, Task, TaskDecorator
@@ -201,7 +201,7 @@ class TaskQueue:
             InvalidOption: `limit` or `cursor` cannot be used.
             UnknownQueue: a queue that this TaskQueue does not use.
         """
-        page = operations.jobs(self._runner.narrowed(queue), JobStatus(status), limit, cursor)
+        page = listing.jobs(self._runner.narrowed(queue), JobStatus(status), limit, cursor)
         return self._runner.blocking("jobs_async").drive(page)
 
     async def jobs_async(
@@ -213,7 +213,7 @@ class TaskQueue:
         cursor: str | None = None,
     ) -> Page[JobInfo]:
         """Like `jobs`, without blocking the event loop."""
-        page = operations.jobs(self._runner.narrowed(queue), JobStatus(status), limit, cursor)
+        page = listing.jobs(self._runner.narrowed(queue), JobStatus(status), limit, cursor)
         return await self._runner.async_store.drive(page)
 
     def counts(self, *, queue: str | None = None) -> dict[JobStatus, int]:
@@ -225,12 +225,12 @@ class TaskQueue:
         Raises:
             UnknownQueue: a queue that this TaskQueue does not use.
         """
-        totals = operations.totals(self._runner.narrowed(queue))
+        totals = listing.totals(self._runner.narrowed(queue))
         return self._runner.blocking("counts_async").drive(totals)
 
     async def counts_async(self, *, queue: str | None = None) -> dict[JobStatus, int]:
         """Like `counts`, without blocking the event loop."""
-        totals = operations.totals(self._runner.narrowed(queue))
+        totals = listing.totals(self._runner.narrowed(queue))
         return await self._runner.async_store.drive(totals)
 
     def cancel(self, job_id: str) -> JobStatus:

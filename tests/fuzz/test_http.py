@@ -21,7 +21,7 @@ from msgqueue import TaskQueue
 from msgqueue.embedded import EmbeddedServer
 from msgqueue.jobs import JobStatus
 from msgqueue.server import ApiKeys, create_app
-from msgqueue.store.operations import write_cursor
+from msgqueue.store.listing import write_cursor
 
 JSON = {"Content-Type": "application/json"}
 

@@ -6,14 +6,14 @@ from tests.store.conftest import Child, Spec, died, error, ok
 
 from msgqueue.errors import DamagedJob, InvalidOption
 from msgqueue.jobs import JobInfo, JobStatus
-from msgqueue.store import operations, steps
+from msgqueue.store import listing, steps
 from msgqueue.store.run import Store
 
 
 def all_pages(store: Store, status: JobStatus, limit: int, *queues: str) -> list[list[str]]:
     pages, cursor = [], None
     while True:
-        page = store.drive(operations.jobs(queues or ("default",), status, limit, cursor))
+        page = store.drive(listing.jobs(queues or ("default",), status, limit, cursor))
         pages.append([job.id for job in page.items])
         cursor = page.next_cursor
         if cursor is None:
@@ -54,37 +54,37 @@ def test_jobs_of_one_moment_are_neither_skipped_nor_doubled(
 
 def test_an_offset_skips(store: Store, spec: Spec) -> None:
     store.run(steps.enqueue([spec(name) for name in "abcde"]))
-    page = store.drive(operations.jobs(("default",), JobStatus.QUEUED, 2, offset=1))
+    page = store.drive(listing.jobs(("default",), JobStatus.QUEUED, 2, offset=1))
     assert [job.id for job in page.items] == ["d", "c"]
 
 
 def test_a_list_goes_on_while_workers_take_from_it(store: Store, spec: Spec, child: Child) -> None:
     store.run(steps.enqueue([spec(name) for name in "abcde"]))
-    page = store.drive(operations.jobs(("default",), JobStatus.QUEUED, 2))
+    page = store.drive(listing.jobs(("default",), JobStatus.QUEUED, 2))
     child.claim(1)
-    rest = store.drive(operations.jobs(("default",), JobStatus.QUEUED, 5, page.next_cursor))
+    rest = store.drive(listing.jobs(("default",), JobStatus.QUEUED, 5, page.next_cursor))
     assert [job.id for job in rest.items] == ["c", "b"]
 
 
 def test_a_list_ends_where_its_place_was_claimed(store: Store, spec: Spec, child: Child) -> None:
     store.run(steps.enqueue([spec(name) for name in "abcde"]))
-    page = store.drive(operations.jobs(("default",), JobStatus.QUEUED, 2))
+    page = store.drive(listing.jobs(("default",), JobStatus.QUEUED, 2))
     child.claim(5)
-    rest = store.drive(operations.jobs(("default",), JobStatus.QUEUED, 5, page.next_cursor))
+    rest = store.drive(listing.jobs(("default",), JobStatus.QUEUED, 5, page.next_cursor))
     assert rest.items == ()
 
 
 def test_running_jobs_are_listed(store: Store, spec: Spec, child: Child) -> None:
     store.run(steps.enqueue([spec("a")]))
     child.claim()
-    page = store.drive(operations.jobs(("default",), JobStatus.STARTED, 5))
+    page = store.drive(listing.jobs(("default",), JobStatus.STARTED, 5))
     assert [(job.id, job.worker, job.attempt) for job in page.items] == [
         ("a", child.lane.worker, 1)
     ]
 
 
 def listed(store: Store, status: JobStatus) -> list[JobInfo]:
-    return list(store.drive(operations.jobs(("default",), status, 5)).items)
+    return list(store.drive(listing.jobs(("default",), status, 5)).items)
 
 
 def test_failed_jobs_tell_their_error(store: Store, spec: Spec, child: Child) -> None:
@@ -131,11 +131,11 @@ def test_a_damaged_job_is_told_when_it_is_read(
 @pytest.mark.parametrize("cursor", ["x", "W10", "!!!", "eyJhIjoxfQ", "W1wicXVldWVkXCIsIDFd"])
 def test_a_cursor_of_no_page_is_refused(store: Store, cursor: str) -> None:
     with pytest.raises(InvalidOption, match="pass the next_cursor of the page before"):
-        store.drive(operations.jobs(("default",), JobStatus.QUEUED, 5, cursor))
+        store.drive(listing.jobs(("default",), JobStatus.QUEUED, 5, cursor))
 
 
 def test_a_cursor_of_another_status_is_refused(store: Store, spec: Spec) -> None:
     store.run(steps.enqueue([spec("a"), spec("b")]))
-    page = store.drive(operations.jobs(("default",), JobStatus.QUEUED, 1))
+    page = store.drive(listing.jobs(("default",), JobStatus.QUEUED, 1))
     with pytest.raises(InvalidOption):
-        store.drive(operations.jobs(("default",), JobStatus.FAILED, 1, page.next_cursor))
+        store.drive(listing.jobs(("default",), JobStatus.FAILED, 1, page.next_cursor))

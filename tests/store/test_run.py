@@ -17,7 +17,7 @@ from msgqueue.connection import Source
 from msgqueue.embedded import EmbeddedServer
 from msgqueue.errors import QueueFull, RedisRefused, RedisUnavailable, ValueTooLarge
 from msgqueue.jobs import JobSpec, JobStatus
-from msgqueue.store import operations, steps
+from msgqueue.store import listing, steps
 from msgqueue.store.failures import failure
 from msgqueue.store.link import Link
 from msgqueue.store.run import AsyncStore, Store
@@ -250,7 +250,7 @@ def test_threads_share_a_store(store: Store, client: redis.Redis, spec: Spec) ->
 async def test_the_async_store_drives_the_same_operations(source: Source, spec: Spec) -> None:
     store = AsyncStore(source)
     await store.run(steps.enqueue([spec("a"), spec("b")]))
-    page = await store.drive(operations.jobs(["default"], JobStatus.QUEUED, 5))
+    page = await store.drive(listing.jobs(["default"], JobStatus.QUEUED, 5))
     assert [job.id for job in page.items] == ["b", "a"]
     counted = await asyncio.gather(*(store.run(steps.waiting(["default"])) for _ in range(20)))
     assert counted == [{"default": 2}] * 20
