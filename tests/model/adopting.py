@@ -29,6 +29,7 @@ def adopt(model: Model, snapshot: Snapshot) -> None:
         job.expires = snapshot.keys[f"rq:job:{name}"].deadline
     model.queues = snapshot.queues()
     model.leases = {key: score - 900_000 for key, score in snapshot.leases().items()}
+    model.handovers = list(snapshot.content("msgqueue:handover"))
     model.lanes = {
         worker: Lane(int(key.content["mq_seq"]), key.deadline or 0)
         for worker, key in snapshot.named("rq:worker:")

@@ -39,6 +39,7 @@ class Tale:
         canceled: whether somebody was told that it is.
         attempts: which run each start was said to be.
         tampered: whether others' plain commands changed it: they promise less.
+        parents: those that it waits for, as long as it does.
     """
 
     job: Job
@@ -53,6 +54,7 @@ class Tale:
     canceled: bool = False
     attempts: list[int] = field(default_factory=list)
     tampered: bool = False
+    parents: list[str] = field(default_factory=list)
 
 
 class Ledger:
@@ -95,6 +97,7 @@ class Ledger:
                     self._handed(queue, job_id, execution)
             case "settle":
                 self._settle(Reader(step.args))
+        self._look_at_dependents(step, answer)
 
     def _enqueued(self, jobs: Iterable[New]) -> None:
         """A call may have made these: no copy of it may do so again."""
@@ -107,6 +110,36 @@ class Ledger:
                 again = made in self._made and not self.lossy
                 ensure(not again, f"a late copy of its enqueue brings {new.id} back")
                 self._made.add(made)
+
+    def deferred(self, job_id: str) -> None:
+        """A job waits for others."""
+        self.renew(job_id)
+        tale = self._tales[job_id]
+        tale.parents = list(tale.job.parents)
+
+    def _look_at_dependents(self, step: Step[object], answer: Any) -> None:
+        for job_id, tale in self._tales.items():
+            if tale.parents and step.script.name == "delete" and answer == "deleted":
+                tale.parents = [one for one in tale.parents if one != step.args[0]]
+            if tale.parents:
+                self._look_at_dependent(job_id, tale)
+
+    def _look_at_dependent(self, job_id: str, tale: Tale) -> None:
+        """Whoever waits for others no longer must have been let go by each of them."""
+        job = self._model.jobs.get(job_id)
+        if job is not None and job.place == "deferred":
+            return
+        parents, tale.parents = tale.parents, []
+        if job is None or job.place == "canceled" or self.lossy:
+            return
+        for parent in parents:
+            ensure(self._lets_go(parent, job), f"{job_id} follows {parent}, which has not ended")
+
+    def _lets_go(self, parent: str, follower: Job) -> bool:
+        job, tale = self._model.jobs.get(parent), self._tales.get(parent)
+        if job is None or tale is None or (follower.lenient and job.status == "failed"):
+            return True
+        return job.status == "finished" and not {"ok", "none"}.isdisjoint(tale.ended.values())
 
     def damaged(self, job_id: str) -> None:
         """A job was damaged: one that is set aside leaves no trace, so it may be made again."""

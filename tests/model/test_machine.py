@@ -1,6 +1,5 @@
 """Whatever happens, and in whatever order: the scripts do what the model foretells."""
 
-import json
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
@@ -17,6 +16,7 @@ from hypothesis.stateful import (
 )
 from tests.model import invariants
 from tests.model.conftest import NewWorld
+from tests.model.dependents import defer
 from tests.model.effort import tried
 from tests.model.hands import COPIES_LAST, Copy, Fate, Hand
 from tests.model.ledger import ensure
@@ -63,7 +63,6 @@ class Machine(RuleBasedStateMachine):
         self.calls: deque[Copy] = deque(maxlen=6)
         self.saved = self.world.save()
         self.numbers = 0
-        self.lasting: set[str] = set()  # keys that plain rq wrote for ever, and nobody of ours saw
         for _ in range(2):
             self.new_hand()
 
@@ -117,34 +116,9 @@ class Machine(RuleBasedStateMachine):
     def defer(self, numbers: set[int], queue: str, lenient: bool) -> None:
         """Plain rq enqueues a job that depends on others."""
         self.numbers += 1
-        job_id, text = f"d{self.numbers}", self.world.time.text
         parents = sorted({self.job(one, lambda job: not job.broken) for one in numbers})
-        job = Job(queue, text, "deferred", "deferred", parents=parents, lenient=lenient)
-        model = self.world.model
-        if "nobody" in parents or model.met(job):
-            return
-        self._write_deferred(job_id, job)
-        for parent in job.parents:
-            model.dependents.setdefault(parent, []).append(job_id)
-            if model.jobs[parent].final:
-                self.lasting.add(f"rq:job:{parent}:dependents")
-        model.jobs[job_id] = job
-        model.known.add(queue)
-        self.world.ledger.renew(job_id)
-
-    def _write_deferred(self, job_id: str, job: Job) -> None:
-        data = json.dumps(["sim", None, [0, "ok", "1"], {}])
-        fields: dict[Any, Any] = {"status": "deferred", "origin": job.queue, "data": data}
-        fields |= {"created_at": job.created, "timeout": "30"}
-        fields |= {"allow_dependency_failures": str(int(job.lenient))}
-        with self.world.redis.plain.pipeline() as pipe:
-            pipe.hset(f"rq:job:{job_id}", mapping=fields)
-            pipe.zadd(f"rq:deferred:{job.queue}", {job_id: 1})
-            pipe.sadd("rq:queues", f"rq:queue:{job.queue}")
-            for parent in job.parents:
-                pipe.sadd(f"rq:job:{parent}:dependents", job_id)
-                pipe.sadd(f"rq:job::{job_id}:dependencies", parent)
-            pipe.execute()
+        spec = self.world.spec(f"d{self.numbers}", queue=queue)
+        defer(self.world, spec, parents, lenient=lenient)
 
     @rule(what=st.sampled_from(["cancel", "stop", "requeue", "delete"]), number=which, fate=fates)
     def change(self, what: str, number: int, fate: Fate) -> None:
@@ -395,7 +369,7 @@ class Machine(RuleBasedStateMachine):
             world.advance(YEARS)
             world.redis.tick()
             self.tidy()
-        left = set(invariants.left_over(parse(world.redis.snapshot()))) - self.lasting
+        left = set(invariants.left_over(parse(world.redis.snapshot()))) - world.lasting
         ensure(not left, f"{left} is left for ever")
 
 

@@ -61,6 +61,7 @@ class World:
         time: the clocks.
         actors: all that act, and some that are dead.
         story: what happened, a line each.
+        lasting: keys that plain rq wrote for ever, and nobody of ours saw.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class World:
         self.supervisors: list[Supervisor] = []
         self.exempt: set[str] = set()
         self.damaged: set[str] = set()
+        self.lasting: set[str] = set()
         self.deaf = False
         self.unsent: set[str] = set()  # whose calls do not reach Redis, for now
         self.unanswered: set[str] = set()  # whose answers do not come back, for now

@@ -31,6 +31,8 @@ BLOWS: Final = (
 )
 #: With these Redis itself forgets, or lies: fewer promises hold.
 LIES: Final = ("set the clock", "fail over")
+#: What may be asked of a job that was enqueued, and how often it is.
+CHANGES: Final = (("cancel", 0.2), ("requeue", 0.15), ("delete", 0.08))
 ENDS: Final = ("ok", "declined", "none", "error", "retry", "poison", "poison machine")
 
 
@@ -52,13 +54,20 @@ class Fate(NamedTuple):
 
 
 class Job(NamedTuple):
-    """A job to be enqueued: see `World.spec`."""
+    """A job to be enqueued: see `World.spec`.
+
+    Attributes:
+        parents: ids of those that it waits for.
+        lenient: whether they may fail.
+    """
 
     id: str
     seconds: float
     kind: str
     value: str
     options: dict[str, object]
+    parents: tuple[str, ...] = ()
+    lenient: bool = False
 
 
 class Deed(NamedTuple):
@@ -92,6 +101,7 @@ class Plan:
         machines: how many children each has, and how many jobs they claim at once.
         clients: how many.
         deeds: in no order.
+        slow_handover: whether one call lets a single dependent go, so that upkeep has to go on.
         until: milliseconds after which nothing more goes wrong.
     """
 
@@ -112,6 +122,10 @@ class Plan:
         deeds += self._blows()
         if choice.random() < 0.05:
             deeds += self._a_long_outage()
+        self.slow_handover = False
+        if choice.random() < 0.3:
+            deeds += self._dependents([deed for deed in deeds if deed.kind == "enqueue"])
+            self.slow_handover = choice.random() < 0.2
         self.deeds = [deed for deed in deeds if deed.name not in without]
 
     def _deed(self, kind: str, job: Job | None = None, after: int = 0) -> Deed:
@@ -126,9 +140,27 @@ class Plan:
         job = self._job(job_id)
         deeds = [self._deed("enqueue", job)]
         at = deeds[0].at
-        for kind, odds in (("cancel", 0.2), ("requeue", 0.15), ("delete", 0.08), ("enqueue", 0.1)):
+        for kind, odds in (*CHANGES, ("enqueue", 0.1)):
             if choice.random() < odds:
                 deeds.append(self._deed(kind, job, at))
+        return deeds
+
+    def _dependents(self, enqueued: list[Deed]) -> list[Deed]:
+        """Jobs that wait for others, soon after the last of these was enqueued."""
+        choice = self._choice
+        since = {deed.job.id: deed.at for deed in enqueued if deed.job}
+        deeds: list[Deed] = []
+        for number in range(choice.choice((1, 2, 4))):
+            parents = choice.sample(sorted(since), min(len(since), choice.choice((1, 1, 2, 3))))
+            kind = choice.choice(("ok", "ok", "error", "poison"))
+            seconds = choice.choice((0.0, 1.5))
+            options: dict[str, object] = {"queue": choice.choice(("high", "default"))}
+            job = Job(f"d{number}", seconds, kind, "1", options, tuple(parents))
+            job = job._replace(lenient=choice.random() < 0.4)
+            at = max(since[parent] for parent in parents) + choice.choice((1, 1, 5, 300))
+            deeds.append(self._deed("defer", job)._replace(at=at))
+            deeds += [self._deed(kind, job, at) for kind, odds in CHANGES if choice.random() < odds]
+            since[job.id] = at + 1
         return deeds
 
     def _job(self, job_id: str) -> Job:

@@ -4,6 +4,7 @@ from functools import partial
 from typing import Any, Final
 
 from tests.model.actors import Actor, Client
+from tests.model.dependents import defer
 from tests.model.invariants import left_over
 from tests.model.ledger import ensure
 from tests.model.snapshot import parse
@@ -73,6 +74,8 @@ class Play(Traffic):
         self.tell(f"{client.name} is to {deed.kind} {job.id}")
         if deed.kind == "enqueue":
             self._enqueue(client, deed, job)
+        elif deed.kind == "defer":
+            self._defer(job)
         elif deed.kind == "cancel":
             client.tell(steps.cancel(job.id, now_text), _heard)
         elif deed.kind == "requeue":
@@ -87,14 +90,25 @@ class Play(Traffic):
             changes["due"] += self.time.wall()
         if "retry" in changes:
             changes["retry"] = Retry(*changes["retry"])
-        kind = "ok" if job.kind.startswith("poison") else job.kind
-        poison = job.kind if kind != job.kind else ""
-        spec = self.spec(job.id, seconds=job.seconds, kind=kind, value=job.value, **changes)
-        spec = spec._replace(description=poison)
-        self._specs.setdefault(job.id, spec)
+        spec = self._spec_of(job, changes)
         if deed.lot % 3 == 0:  # the very same call, when it is not the first one
             spec = self._specs[job.id]
         self.enqueue(client, spec)
+
+    def _defer(self, job: Job) -> None:
+        spec = self._spec_of(job, job.options)
+        if self.wire.up and defer(self, spec, job.parents, lenient=job.lenient):
+            self.tell(f"{job.id} waits for {', '.join(job.parents)}")
+            self.ledger.acknowledged.add(job.id)
+            self.tally.dependents += 1
+
+    def _spec_of(self, job: Job, options: dict[str, Any]) -> JobSpec:
+        kind = "ok" if job.kind.startswith("poison") else job.kind
+        poison = job.kind if kind != job.kind else ""
+        spec = self.spec(job.id, seconds=job.seconds, kind=kind, value=job.value, **options)
+        spec = spec._replace(description=poison)
+        self._specs.setdefault(job.id, spec)
+        return spec
 
     def _pick(self, kind: type[Actor], deed: Deed) -> list[Actor]:
         living = [actor for actor in self.actors if actor.alive and isinstance(actor, kind)]
@@ -221,7 +235,9 @@ class Play(Traffic):
 
     def _rests(self) -> bool:
         idle = all(client.idle for client in self._clients)
-        return idle and not (self.ledger.unfinished() or self.model.leases or self.wire.calls)
+        model = self.model
+        under_way = model.leases or model.handovers or self.wire.calls
+        return idle and not (self.ledger.unfinished() or under_way)
 
     def _check_recovery(self) -> None:
         if self.ledger.lossy or self._calm_since is None:
@@ -237,8 +253,11 @@ class Play(Traffic):
             ensure(known or ran or self.ledger.lossy, f"{job_id} was acknowledged, and is lost")
 
     def _leave(self) -> None:
-        """All workers are asked to end, and the years go by."""
+        """Who waits in vain is deleted, all workers are asked to end, and the years go by."""
         self.tell("all workers are to end, and years go by")
+        for job_id, job in self.model.jobs.items():
+            if job.place == "deferred":
+                self._clients[0].tell(steps.delete(job_id, self.time.text), _heard)
         self._leaving = True
         for supervisor in self.supervisors:
             if supervisor.alive:
@@ -252,8 +271,8 @@ class Play(Traffic):
         self._go(self.time.passed + 10)
 
     def _check_that_nothing_is_left(self) -> None:
-        left = left_over(parse(self.redis.snapshot()))
-        ensure(not left, f"left for ever: {left}")
+        left = set(left_over(parse(self.redis.snapshot()))) - self.lasting
+        ensure(not left, f"left for ever: {sorted(left)}")
 
 
 def _heard(_answer: object) -> None:

@@ -16,6 +16,7 @@ class Tally:
         misfortunes: what went wrong: with calls, processes, machines, Redis.
         crashes: processes that were killed.
         jobs: that were acknowledged.
+        dependents: those of them that waited for others.
         starts: of their functions.
         lost: acknowledged jobs that neither ended nor are there.
         unexpected: jobs that ran and that nobody enqueued.
@@ -27,6 +28,7 @@ class Tally:
     misfortunes: int = 0
     crashes: int = 0
     jobs: int = 0
+    dependents: int = 0
     starts: int = 0
     lost: int = 0
     unexpected: int = 0

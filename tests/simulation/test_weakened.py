@@ -16,6 +16,27 @@ SEEDS: Final = {
     "N10 an enqueue is known by its id": 1,
     "N13 every report is fenced": 1,
 }
+#: A rule of those who wait for others, and such a seed.
+OF_DEPENDENTS: Final = {
+    "whoever waits leaves its place when it is let go": (
+        Change("parts/dependents.lua", "redis.call('ZREM', RQ .. 'deferred:' .. f[1], id)", ""),
+        20,
+    ),
+    "who has left that place is not let go again": (
+        Change("parts/dependents.lua", "id) then return true end", "id) and false then end"),
+        38,
+    ),
+    "every parent lets go": (
+        Change("parts/dependents.lua", "if not is_met(id, f[2] == '1') then", "if false then"),
+        3,
+    ),
+    "a mark stands until the last has been looked at": (
+        Change(
+            "parts/final.lua", "redis.call('ZADD', MQ .. 'handover', score(run.now), run.id)", ""
+        ),
+        121,
+    ),
+}
 #: In this seed Redis is away for longer than what it holds may live.
 OUTAGE: Final = 34
 #: It leaves the script as it is.
@@ -34,6 +55,13 @@ def first_broken(stage: Stage, first: int, *changes: Change) -> Result | None:
 @pytest.mark.parametrize(("name", "seed"), SEEDS.items(), ids=SEEDS.keys())
 def test_without_a_rule_a_promise_breaks(stage: Stage, name: str, seed: int) -> None:
     assert first_broken(stage, seed, *STORIES[name].changes)
+
+
+@pytest.mark.parametrize(("change", "seed"), OF_DEPENDENTS.values(), ids=OF_DEPENDENTS.keys())
+def test_without_a_rule_of_dependents_a_promise_breaks(
+    stage: Stage, change: Change, seed: int
+) -> None:
+    assert first_broken(stage, seed, change)
 
 
 @pytest.mark.parametrize("seed", {OUTAGE, *SEEDS.values()})
