@@ -10,8 +10,9 @@ import redis.asyncio
 from redis.connection import AbstractConnection
 
 from msgqueue.endpoint import SOCKET_TIMEOUT, Endpoint, from_client, from_url
+from msgqueue.endpoint.resolving import Resolver, resolving
 from msgqueue.endpoint.sentinel import disconnect, disconnect_async
-from msgqueue.errors import ConfigurationError, MsgqueueError
+from msgqueue.errors import ConfigurationError
 from msgqueue.settings import Settings
 
 
@@ -44,14 +45,14 @@ class Source:
     ) -> None:
         if sum(way is not None for way in (url, client, resolve)) != 1:
             raise ConfigurationError("a Source is made of exactly one of url, client and resolve")
-        self._resolver: _Resolver | None = None
+        self._resolver: Resolver | None = None
         if url is not None:
             self._endpoint = _of_url(url, settings or Settings())
         elif client is not None:
             self._endpoint = from_client(client)
         elif resolve is not None:
-            self._resolver = _Resolver(resolve, attempt or resolve)
-            self._endpoint = _resolving(self._resolver)
+            self._resolver = Resolver(resolve, attempt or resolve)
+            self._endpoint = resolving(self._resolver)
         self._pool = self._endpoint.pool()
         self._client = redis.Redis(connection_pool=self._pool)
         self._of_loop: dict[asyncio.AbstractEventLoop, _OfLoop] = {}
@@ -156,95 +157,3 @@ class _OfLoop:
             yield
         finally:
             await disconnect_async(self.client.connection_pool)
-
-
-class _Resolver:
-    """Asks once where Redis is, and again when nothing listens there."""
-
-    def __init__(self, resolve: Callable[[], str], attempt: Callable[[], str]) -> None:
-        self._resolve, self._attempt = resolve, attempt
-        self._pinned = False
-        self.found: Endpoint | None = None
-
-    def __call__(self) -> Endpoint:
-        return self.found or self.again()
-
-    def again(self) -> Endpoint:
-        """Ask. A failure after the first time counts as a failed connection."""
-        if self.found is None:
-            self.found = self._ask()
-        elif not self._pinned:
-            try:
-                self.found = self._ask()
-            except MsgqueueError as error:
-                raise redis.ConnectionError(str(error)) from error
-        return self.found
-
-    def pin(self) -> None:
-        """Ask no more once it was found."""
-        self._pinned = True
-
-    def never_wait(self) -> None:
-        """Ask without waiting."""
-        self._resolve = self._attempt
-
-    def _ask(self) -> Endpoint:
-        found = from_url(self._resolve())
-        if "path" not in found.options:
-            raise ConfigurationError(
-                f"resolve= returned {found.address}: it has to return a unix:// url"
-            )
-        return found
-
-
-def _resolving(resolver: _Resolver) -> Endpoint:
-    options = {
-        "resolver": resolver,
-        "socket_timeout": SOCKET_TIMEOUT,
-        "socket_connect_timeout": SOCKET_TIMEOUT,
-    }
-    return Endpoint("the embedded server", _Connection, _AsyncConnection, options)
-
-
-class _Connection(redis.UnixDomainSocketConnection):
-    """Connects to what the resolver names, and asks it once more when nobody answers there."""
-
-    host, port = "", 0  # redis-py 8 asks for them where a socket times out
-
-    def __init__(self, *, resolver: _Resolver, **options: Any) -> None:
-        super().__init__(**options)  # type: ignore[no-untyped-call]  # redis-py's has no hints
-        self._resolver = resolver
-
-    def connect_check_health(self, *args: Any, **kwargs: Any) -> None:
-        """The one door of redis-py through which every way of connecting goes."""
-        if self._sock is None:
-            self.path = self._resolver().options["path"]
-            try:
-                super().connect_check_health(*args, **kwargs)
-            except redis.ConnectionError:
-                self.path = self._resolver.again().options["path"]
-                super().connect_check_health(*args, **kwargs)
-
-
-class _AsyncConnection(redis.asyncio.UnixDomainSocketConnection):
-    """`_Connection` for asyncio: the resolver may block, so it runs in a thread."""
-
-    host, port = "", 0  # redis-py 8 asks for them where a socket times out
-
-    def __init__(self, *, resolver: _Resolver, **options: Any) -> None:
-        super().__init__(**options)
-        self._resolver = resolver
-
-    async def connect_check_health(self, *args: Any, **kwargs: Any) -> None:
-        """As in `_Connection`."""
-        if self.is_connected:
-            return
-        found = self._resolver.found
-        if found is None:
-            found = await asyncio.to_thread(self._resolver)
-        self.path = found.options["path"]
-        try:
-            await super().connect_check_health(*args, **kwargs)
-        except redis.ConnectionError:
-            self.path = (await asyncio.to_thread(self._resolver.again)).options["path"]
-            await super().connect_check_health(*args, **kwargs)

@@ -1,6 +1,7 @@
 """One Redis as redis-py needs it described: read from a url, or from a client that exists.
 
-`description` is the thing itself and makes pools; `url` and `client` read it.
+`description` is the thing itself and makes pools; `url` and `client` read it; `resolving` asks for
+it anew whenever a connection is made.
 """
 
 from msgqueue.endpoint.client import from_client
