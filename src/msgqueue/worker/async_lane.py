@@ -24,11 +24,10 @@ from msgqueue.worker.limits import JobTimeout
 from msgqueue.worker.pace import MOST
 from msgqueue.worker.shared import clock
 from msgqueue.worker.stepping import noting_steps
+from msgqueue.worker.turnover import Turnover
 
 GATHER: Final = 0.004  # seconds in which outcomes gather for one report, where many end
-MANY: Final = 4  # ends within SOON
-SOON: Final = 0.03  # seconds
-WINDOW: Final = 0.1  # seconds over which ends are counted
+MANY: Final = 4  # ends that come soon
 OFFER_EVERY: Final = 1.0  # seconds between two words to the supervisor that there is room
 LOOK: Final = 0.1  # seconds between two looks for stops and deadlines
 
@@ -43,28 +42,6 @@ class _Run:
     begun: bool = False
     deadline: float = float("inf")
     late: bool = False
-
-
-class Turnover:
-    """How many coroutines end."""
-
-    def __init__(self) -> None:
-        self._since, self._count, self._rate = clock(), 0, 0.0
-
-    def note(self, now: float) -> None:
-        """One ended."""
-        self._count += 1
-        if now > self._since + WINDOW:
-            self._rate = self._count / (now - self._since)
-            self._since, self._count = now, 0
-
-    def soon(self) -> int:
-        """How many will end within SOON, going by the last WINDOW; MOST at most."""
-        if not self._rate:
-            return 0
-        if clock() > self._since + 2 * WINDOW:
-            self._rate = 0.0
-        return min(MOST, int(self._rate * SOON))
 
 
 class AsyncLane:
