@@ -1,7 +1,7 @@
 """Children and supervisors as actors: the product's own parts, in played processes."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache, partial
 from typing import Any, NamedTuple, Protocol, cast
@@ -53,6 +53,7 @@ class Stage(Protocol):
     time: VirtualTime
 
     def enter(self, actor: Actor) -> None: ...
+    def child(self, outfit: Outfit) -> "Child": ...
     def plan(self, job: Claimed) -> Plan: ...
     def began(self, child: "Child", job: Claimed) -> None: ...
     def ended(self, child: "Child", job: Claimed, kind: str) -> None: ...
@@ -123,6 +124,11 @@ class Child(Actor):
         self.lost_at: float | None = None
         self.running: Claimed | None = None
 
+    @property
+    def runs(self) -> list[Claimed]:
+        """The jobs that it is at."""
+        return [self.running] if self.running is not None else []
+
     def persist(self, _seconds: float, _owing: bool) -> bool:
         """Nothing is tried twice here: whether it is sent again is the world's choice."""
         return not self.over()
@@ -168,7 +174,7 @@ class Child(Actor):
                     raise SupervisorLost
             if self.over():
                 raise SupervisorLost
-            yield self.wait(0.05)
+            yield from self._until(lambda: False, self.clock() + 0.05)
         try:
             talk.send(worked)
         except StopIteration as end:
@@ -179,11 +185,14 @@ class Child(Actor):
 
     def _ask(self, step: steps.Step[Worked]) -> Life[Worked]:
         self._link.send(step)
-        yield Wish(lambda: self._link.ready, self.clock() + PATIENCE)
+        yield from self._until(lambda: self._link.ready, self.clock() + PATIENCE)
         if not self._link.ready:
             self._link.close()
         worked: Worked = self._link.receive(step)
         return worked
+
+    def _until(self, met: Callable[[], bool], at: float) -> Life[None]:
+        yield Wish(met, at)
 
     def _step(self, held: Held) -> Life[None]:
         if self._exchange.due(self.clock()):
@@ -225,7 +234,7 @@ class Process:
 
     def __init__(self, stage: Stage, outfit: Outfit) -> None:
         self._stage = stage
-        self.child = Child(stage, outfit)
+        self.child = stage.child(outfit)
         self.pid = 0
 
     def start(self) -> None:
@@ -314,7 +323,13 @@ class Supervisor(Actor):
     """
 
     def __init__(
-        self, stage: Stage, name: str, queues: tuple[str, ...], processes: int, claim: int
+        self,
+        stage: Stage,
+        name: str,
+        queues: tuple[str, ...],
+        processes: int,
+        claim: int,
+        concurrency: int,
     ) -> None:
         super().__init__(name, stage.time.clock)
         self._stage, self._queues = stage, queues
@@ -325,7 +340,7 @@ class Supervisor(Actor):
         self.fleet = Fleet(
             context,
             cast("TaskQueue", None),
-            Terms(queues, claim, 1),
+            Terms(queues, claim, concurrency),
             _identity(),
             self._calls,
             cast("Wakeup", Deaf()),

@@ -12,6 +12,7 @@ import pytest
 from tests.model import invariants
 from tests.model.actors import Actor, Client
 from tests.model.adopting import adopt
+from tests.model.coroutines import Juggler
 from tests.model.ledger import Ledger, Tale, ensure
 from tests.model.model import REFUSED, Model
 from tests.model.reading import essence
@@ -23,7 +24,18 @@ from tests.model.workers import Child, Plan, Port, Supervisor, Ward
 from msgqueue.errors import RedisRefused
 from msgqueue.jobs import Claimed, Enqueued, JobSpec
 from msgqueue.store import codec, steps
-from msgqueue.worker import calls, child_jobs, exchange, fleet, heart, process, upkeep, watch
+from msgqueue.worker import (
+    calls,
+    child_jobs,
+    exchange,
+    fleet,
+    heart,
+    journal,
+    process,
+    upkeep,
+    watch,
+)
+from msgqueue.worker.outfit import Outfit
 
 R = TypeVar("R")
 
@@ -32,7 +44,18 @@ QUEUES: Final = ("high", "default")
 
 def install(patch: pytest.MonkeyPatch, time: VirtualTime) -> None:
     """Let the worker's parts tell the time of the test, and use its wire and processes."""
-    for module in (codec, calls, child_jobs, exchange, fleet, heart, process, upkeep, watch):
+    for module in (
+        codec,
+        calls,
+        child_jobs,
+        exchange,
+        fleet,
+        heart,
+        journal,
+        process,
+        upkeep,
+        watch,
+    ):
         if hasattr(module, "clock"):
             patch.setattr(module, "clock", time.clock)
         if hasattr(module, "time"):
@@ -98,14 +121,25 @@ class World:
         return client
 
     def supervisor(
-        self, processes: int = 1, claim: int = 2, queues: tuple[str, ...] = QUEUES
+        self,
+        processes: int = 1,
+        claim: int = 2,
+        queues: tuple[str, ...] = QUEUES,
+        concurrency: int = 1,
     ) -> Supervisor:
-        """A new machine with a supervisor; its children come when it acts."""
+        """A new machine with a supervisor; its children come when it acts.
+
+        Where `concurrency` is more than 1, their jobs are coroutines.
+        """
         name = f"supervisor {next(self._numbers)}"
-        supervisor = Supervisor(self, name, queues, processes, claim)
+        supervisor = Supervisor(self, name, queues, processes, claim, concurrency)
         self.supervisors.append(supervisor)
         self.enter(supervisor)
         return supervisor
+
+    def child(self, outfit: Outfit) -> Child:
+        """A new child of a supervisor."""
+        return (Juggler if outfit.terms.concurrency > 1 else Child)(self, outfit)
 
     def replace(self) -> None:
         """See to it that there is a supervisor that works."""
@@ -144,8 +178,8 @@ class World:
     def died(self, child: Child) -> None:
         """A child's process is gone."""
         self.tell(f"{child.name} is dead")
-        if child.running is not None:
-            self.ledger.died(child.running)
+        for job in child.runs:
+            self.ledger.died(job)
 
     def has_work(self, queues: Sequence[str]) -> bool:
         """Whether anything waits in one of these: what tracking would have told."""

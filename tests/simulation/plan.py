@@ -99,6 +99,7 @@ class Plan:
 
     Attributes:
         machines: how many children each has, and how many jobs they claim at once.
+        coroutines: how many jobs the children of each run at once.
         clients: how many.
         deeds: in no order.
         slow_handover: whether one call lets a single dependent go, so that upkeep has to go on.
@@ -126,6 +127,7 @@ class Plan:
         if choice.random() < 0.3:
             deeds += self._dependents([deed for deed in deeds if deed.kind == "enqueue"])
             self.slow_handover = choice.random() < 0.2
+        self.coroutines = [choice.choice((1, 1, 1, 2, 5)) for _ in self.machines]
         self.deeds = [deed for deed in deeds if deed.name not in without]
 
     def _deed(self, kind: str, job: Job | None = None, after: int = 0) -> Deed:

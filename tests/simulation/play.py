@@ -35,8 +35,8 @@ class Play(Traffic):
         self._deleted: set[str] = set()
         self._saved: Saved | None = None
         self._clients = [self.client() for _ in range(plan.clients)]
-        for processes, claim in plan.machines:
-            self.supervisor(processes, claim)
+        for (processes, claim), runs in zip(plan.machines, plan.coroutines, strict=True):
+            self.supervisor(processes, claim, concurrency=runs)
         for deed in plan.deeds:
             self._at(deed.at, partial(self._do, deed))
 

@@ -7,6 +7,8 @@ from tests.model.test_stories import STORIES
 from tests.model.virtual import Change
 from tests.simulation.stage import Result, Stage
 
+from msgqueue.worker.process import ChildProcess
+
 TRIED: Final = 100
 #: By the name of the story that needs the rule: a seed, from which on one of TRIED does, too.
 SEEDS: Final = {
@@ -39,6 +41,8 @@ OF_DEPENDENTS: Final = {
 }
 #: In this seed Redis is away for longer than what it holds may live.
 OUTAGE: Final = 34
+#: In this one a process dies under several coroutines.
+COROUTINES: Final = 13
 #: It leaves the script as it is.
 NONE_LEFT_OUT: Final = Change("work.lua", "-- work(", "-- work(")
 
@@ -62,6 +66,16 @@ def test_without_a_rule_of_dependents_a_promise_breaks(
     stage: Stage, change: Change, seed: int
 ) -> None:
     assert first_broken(stage, seed, change)
+
+
+def test_where_one_alone_of_the_runs_that_died_is_judged_a_promise_breaks(stage: Stage) -> None:
+    judged = ChildProcess.judged
+
+    def weaken(patch: pytest.MonkeyPatch) -> None:
+        patch.setattr(ChildProcess, "judged", lambda child: judged(child)[:1])
+
+    seeds = range(COROUTINES, COROUTINES + TRIED)
+    assert any(stage.play(seed, weaken=weaken).broken for seed in seeds)
 
 
 @pytest.mark.parametrize("seed", {OUTAGE, *SEEDS.values()})
