@@ -64,7 +64,7 @@ def resumes(trial: Trial, reigns: Reigns, attempt: int = 1) -> float:
     reign, key = reigns.until_served(), f"afterwards-{attempt}"
     since = time.monotonic()
     with suppress(RedisUnavailable):  # there may be another switch at any moment
-        trial.enqueue("work", key)
+        trial.enqueue("work", key, front=True)
     wait_until(lambda: trial.began(key) or reigns.last is not reign, RESUMED)
     if reigns.last is not reign:
         return resumes(trial, reigns, attempt + 1)
