@@ -4,7 +4,6 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future
 from typing import Any, Generic, TypeVar
 
-from msgqueue.errors import MsgqueueError
 from msgqueue.jobs import JobSpec
 from msgqueue.store.steps import Step
 
@@ -17,16 +16,11 @@ CHUNK_BYTES = 1 << 20  # a larger call keeps Redis from others for too long
 
 
 def drive(operation: Operation[R], run: Callable[[Step[Any]], Any]) -> R:
-    """Run an operation's steps to its end; it is told of the errors of those that fail."""
+    """Run an operation's steps to its end; one that fails ends it."""
     try:
         step = next(operation)
         while True:
-            try:
-                answer = run(step)
-            except MsgqueueError as error:
-                step = operation.throw(error)
-            else:
-                step = operation.send(answer)
+            step = operation.send(run(step))
     except StopIteration as end:
         value: R = end.value
         return value

@@ -14,7 +14,7 @@ from redis.asyncio import Redis as AsyncRedis
 from redis.asyncio.connection import AbstractConnection as AsyncConnection
 
 from msgqueue.connection import Source
-from msgqueue.errors import MsgqueueError, RedisError, RedisUnavailable
+from msgqueue.errors import RedisError, RedisUnavailable
 from msgqueue.store import operations
 from msgqueue.store.failures import failure, failure_of, may_be_too_large, unsendable
 from msgqueue.store.link import Link
@@ -107,12 +107,7 @@ class AsyncStore:
         try:
             step = next(operation)
             while True:
-                try:
-                    answer = await self.run(step)
-                except MsgqueueError as error:
-                    step = operation.throw(error)
-                else:
-                    step = operation.send(answer)
+                step = operation.send(await self.run(step))
         except StopIteration as end:
             value: R = end.value
             return value

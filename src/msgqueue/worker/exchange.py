@@ -20,7 +20,7 @@ from msgqueue.store.run import spread
 from msgqueue.store.steps import Step, work
 from msgqueue.worker.journal import NAMES_ROOM, NO_SLOT, JournalWriter, names_fit
 from msgqueue.worker.limits import SupervisorLost
-from msgqueue.worker.shared import clock
+from msgqueue.worker.shared import NEVER, clock
 
 BEGIN_WITHIN: Final = 6.0  # seconds after sending a claim in which its jobs may begin (V)
 REPORT_WITHIN: Final = 0.05  # seconds that an outcome waits for its report
@@ -66,7 +66,7 @@ class Exchange:
         self._calling = threading.Lock()
         self._noting = threading.Lock()
         self._outcomes: list[tuple[int, Outcome]] = []
-        self._due = float("inf")
+        self._due = NEVER
         self._successful = self._failed = 0
         self._working_time = 0.0
 
@@ -110,12 +110,13 @@ class Exchange:
         fault_point("claim.before")
         sent_at = clock()  # the lease runs from the first try, which may have been carried out
         claimed_at = now_text()
-        worked: Worked | None = None
-        while worked is None:
-            try:
-                worked = yield work(self._lane, self._seq, outcomes, queues, count, claimed_at)
-            except ValueTooLarge as error:  # nothing was done: the same call, with one failure
-                outcomes = self._fail_largest(outcomes, error)
+        worked: Worked | ValueTooLarge
+        while True:
+            worked = yield work(self._lane, self._seq, outcomes, queues, count, claimed_at)
+            if isinstance(worked, Worked):
+                break
+            # Nothing was done: the same call, with one failure.
+            outcomes = self._fail_largest(outcomes, worked)
         self._journal.free(slot for slot, _ in reported)
         held = self._hold(worked.claimed, sent_at + BEGIN_WITHIN)
         self._journal.note_call(self._seq, self._seq)
@@ -127,7 +128,7 @@ class Exchange:
     def _take_outcomes(self) -> list[tuple[int, Outcome]]:
         with self._noting:
             outcomes, self._outcomes = self._outcomes, []
-            self._due = float("inf")
+            self._due = NEVER
             if outcomes:
                 self._journal.turn()
         for _, outcome in outcomes:
@@ -168,7 +169,7 @@ class Exchange:
             self._outcomes.append((NO_SLOT, outcome))
             self._due = 0.0
 
-    def _until_answered(self, step: Step[Worked], owing: bool) -> Worked:
+    def _until_answered(self, step: Step[Worked], owing: bool) -> Worked | ValueTooLarge:
         pause, longest = PAUSES
         while True:
             try:
@@ -176,8 +177,8 @@ class Exchange:
                 fault_point("claim.sent")
                 self._meanwhile()
                 worked = self._link.receive(step)
-            except ValueTooLarge:
-                raise
+            except ValueTooLarge as error:
+                return error
             except RedisError as error:
                 level = logging.WARNING if pause == PAUSES[0] else logging.DEBUG  # once an outage
                 logger.log(level, "not reported yet: %s", error)
