@@ -253,25 +253,6 @@ class Fleet:
             child.wake()
         return len(idle[:count])
 
-    @property
-    def posted(self) -> bool:
-        """Whether a child is on lookout, at work though it may be."""
-        return any(child.on_lookout for child in self.living)
-
-    @property
-    def watched(self) -> bool:
-        """Whether a child hears of work from Redis itself."""
-        return any(child.listening for child in self.living)
-
-    def post_lookout(self) -> None:
-        """Have an idle child on lookout, if there is any."""
-        idle = self.idle
-        if idle and not any(child.on_lookout for child in idle):
-            for child in self.living:
-                if child.on_lookout:
-                    child.post(False)
-            idle[0].post(True)
-
     def drain(self) -> None:
         """Ask all children to end; what they hold goes back."""
         self.wanted = 0

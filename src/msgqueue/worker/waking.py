@@ -74,18 +74,33 @@ class Waking:
         self._count = 1
         # Where children find nothing in queues that are not empty, they are paused, or suspended:
         # only a change or the next look wakes them then.
-        if not self._fleet.watched and self._empty_handed < 2 * len(self._fleet.children) + 3:
+        if not self._watched and self._empty_handed < 2 * len(self._fleet.children) + 3:
             self._wakeup.arm()
 
     def _post_lookout(self) -> None:
+        """Have an idle child on lookout, if there is any."""
         self._post_at = clock() + POST_EVERY
-        if self._wakeup.tracking:
-            self._fleet.post_lookout()
+        idle = self._fleet.idle
+        if self._wakeup.tracking and idle and not any(child.on_lookout for child in idle):
+            for child in self._fleet.living:
+                if child.on_lookout:
+                    child.post(False)
+            idle[0].post(True)
+
+    @property
+    def _posted(self) -> bool:
+        """Whether a child is on lookout, at work though it may be."""
+        return any(child.on_lookout for child in self._fleet.living)
+
+    @property
+    def _watched(self) -> bool:
+        """Whether a child hears of work from Redis itself."""
+        return any(child.listening for child in self._fleet.living)
 
     def _look_again(self) -> None:
         """Look whether there is work for others, unless a child has taken that over."""
         self._look_again_at = NEVER
-        if not self._fleet.watched:
+        if not self._watched:
             self._wakeup.arm()
 
     def _look_soon(self) -> None:
@@ -93,7 +108,7 @@ class Waking:
 
     def _changed(self) -> None:
         self._empty_handed = 0
-        if self._fleet.posted or self._look_again_at < NEVER:
+        if self._posted or self._look_again_at < NEVER:
             self._look_soon()  # whoever is on lookout heard it, too
         else:
             self._wake()
