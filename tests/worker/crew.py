@@ -66,8 +66,10 @@ class Process:
 
 
 def run(env: dict[str, str], options: dict[str, Any]) -> None:
-    """What the process of a supervisor does."""
+    """What the process of a supervisor does; `TOLD` names a file for what it says."""
     os.environ.update(env)
+    if "TOLD" in env:
+        os.dup2(os.open(env["TOLD"], os.O_WRONLY | os.O_CREAT), 2)
     logs.configure()
     faults.install()
     sys.exit(Supervisor(app.queue, **options).run())

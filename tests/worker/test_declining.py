@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from datetime import date
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -133,7 +134,7 @@ def test_only_the_last_offer_tells_how_many_there_were() -> None:
 
 
 def test_a_declined_job_waits_without_a_failure_and_is_told_of_once(
-    crew: Crew, capfd: pytest.CaptureFixture[str]
+    crew: Crew, tmp_path: Path
 ) -> None:
     crew.redis.set("rq:scheduler-lock:default", "another one", ex=300)  # nothing becomes due
     jobs = [
@@ -146,13 +147,15 @@ def test_a_declined_job_waits_without_a_failure_and_is_told_of_once(
     )
     jobs.append(crew.queue.job(called_back.id))
 
-    assert crew.start(processes=1, burst=True).wait(30) == 0
+    told_in = tmp_path / "told"
+
+    assert crew.start({"TOLD": str(told_in)}, processes=1, burst=True).wait(30) == 0
 
     assert {job.refresh().status for job in jobs} == {JobStatus.SCHEDULED}
     assert {job.info.attempt for job in jobs if job.info} == {0}
     [worker] = crew.redis.keys("rq:worker:*")
     assert crew.redis.hget(worker, "failed_job_count") in (None, b"0")
-    told = [line for line in capfd.readouterr().err.splitlines() if " job=" in line]
+    told = [line for line in told_in.read_text().splitlines() if " job=" in line]
     assert len(told) == len(jobs)
     for job, task in zip(
         jobs, ("tests.worker.app.unknown", "add", "nap", "builtins.print"), strict=True
