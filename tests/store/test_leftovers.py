@@ -84,6 +84,33 @@ def test_a_job_that_had_ended_only_leaves_its_entry(
     assert client.zcard("rq:wip:default") == 0
 
 
+def test_a_job_whose_worker_died_before_it_said_so_runs(
+    store: Store, client: redis.Redis, rq: Queue, child: Child
+) -> None:
+    job = rq.enqueue("operator.add", 1, 2)
+    abandon(client, job)
+    client.hset(f"rq:job:{job.id}", "status", "queued")  # noted in rq:wip, and not started
+    lead_for(client, store, 5)
+
+    assert leftovers(store) == Leftovers(requeued=1, failed=0, dropped=0)
+
+    assert places(client, job.id) == ["queue"]
+    assert [one.id for one in child.claim()] == [job.id]
+
+
+def test_a_job_whose_worker_died_before_it_said_so_is_left_where_it_can_be_found(
+    store: Store, client: redis.Redis, rq: Queue
+) -> None:
+    job = rq.enqueue("operator.add", 1, 2)
+    pop(client, job.id)
+    client.zadd("rq:wip:default", {f"{job.id}:{EXECUTION}": time.time() - 1})
+    lead_for(client, store, 5)
+
+    assert leftovers(store) == Leftovers(requeued=0, failed=0, dropped=1)
+
+    assert client.lrange(INTERMEDIATE, 0, -1) == [job.id.encode()]
+
+
 def test_a_job_of_a_living_worker_is_left_alone(
     store: Store, client: redis.Redis, rq: Queue
 ) -> None:

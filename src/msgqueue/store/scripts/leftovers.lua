@@ -1,6 +1,7 @@
 -- leftovers(token, now_text, reason)
 -- Ends what plain rq workers that died have left behind, by rq's rules, 100 a queue:
 --   an execution past its expiry is an error of its job: Retry decides whether that runs again;
+--   a job that was noted there and did not start goes back to the front, unless it lies in a list;
 --   an id that a worker popped and never started goes back to the front once it was seen a minute long.
 -- Only for the holder of the upkeep lock, as a sweep. A queue that a plain rq worker is cleaning right
 -- now is left to it, and what only rq can end whole (callbacks, webhooks, rate limits) for a while.
@@ -18,6 +19,11 @@ local function count(slot)
   answer[slot] = answer[slot] + 1
 end
 
+local function lies_in_a_list(queue, id)
+  local list = RQ .. 'queue:' .. queue
+  return redis.call('LPOS', list, id) or redis.call('LPOS', list .. ':intermediate', id)
+end
+
 local function bury(queue, id, execution, expired)
   local key = RQ .. 'job:' .. id
   local f = redis.call('HMGET', key, 'failure_callback_name', 'webhooks', 'rate_limit_key')
@@ -28,6 +34,9 @@ local function bury(queue, id, execution, expired)
     count(job.retries_left > 0 and 1 or 2)
     err({queue = queue, id = id, key = key, execution = execution, worker = '', now = time, started = score(time),
       ended = score(time), started_text = '', ended_text = now_text, dump = ''}, job, ARGV[3])
+  elseif job.status == 'queued' and not lies_in_a_list(queue, id) then
+    count(1)
+    put_front(queue, {{id = id, at = job.enqueued_at}})
   else
     count(3) -- it was left over by an end
   end
