@@ -2,7 +2,7 @@
 
 import pytest
 import redis
-from rq import Queue
+from rq import Queue, SimpleWorker
 from rq.job import Dependency
 from rq.serializers import JSONSerializer
 from tests.store.conftest import Child, Spec, error, now_text, ok, places
@@ -26,6 +26,21 @@ def test_a_dependent_of_our_job_is_queued_when_it_has_finished(
     child.work(ok(child.claim()[0]), claim=0)
     assert places(client, dependent) == ["queue"]
     assert not client.exists("msgqueue:handover")
+
+
+def test_what_a_dependent_waited_for_is_not_known_for_ever_where_plain_rq_let_it_go(
+    store: Store, client: redis.Redis, child: Child
+) -> None:
+    queue = Queue(connection=client, serializer=JSONSerializer)
+    parent = queue.enqueue("operator.add", 1, 2)
+    dependent = rq_dependent(client, parent.id)
+    worker = SimpleWorker([queue], connection=client, serializer=JSONSerializer)
+    worker.work(burst=True, max_jobs=1)
+    assert places(client, dependent) == ["queue"]
+
+    child.work(ok(child.claim()[0]), claim=0)
+
+    assert client.ttl(f"rq:job::{dependent}:dependencies") > 0
 
 
 def test_dependents_are_claimed_by_the_call_that_reports_their_parent(

@@ -159,6 +159,8 @@ local function take(queue, id, first)
   if f[ORIGIN] ~= queue then redis.call('HSET', key, 'origin', queue) end
   if max_deliveries and not f[OURS] then redis.call('HSET', key, 'mq_max', max_deliveries) end
   if f[EXECUTION] or not f[OURS] then redis.call('PERSIST', key) end
+  -- rq keeps for ever what a job waited for, until a worker of its own ends it.
+  if not f[OURS] then redis.call('EXPIRE', RQ .. 'job::' .. id .. ':dependencies', DEFAULT_FAILURE_TTL) end
   hand_out(queue, id, f, limit, runs, plain, times)
   return verdict
 end
