@@ -4,7 +4,7 @@ import time
 
 import pytest
 import redis
-from rq import Callback, Queue, Retry
+from rq import Callback, Queue, Retry, SimpleWorker
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from tests.store.conftest import Child, Spec, now_text, places, waiting
@@ -55,6 +55,20 @@ def test_an_abandoned_job_fails_as_rq_says_it(store: Store, client: redis.Redis,
     assert result is not None
     assert "AbandonedJobError" in str(result.exc_string)
     assert not client.keys("rq:execution*")
+
+
+def test_what_an_abandoned_job_had_waited_for_is_not_known_for_ever(
+    store: Store, client: redis.Redis, rq: Queue
+) -> None:
+    parent = rq.enqueue("operator.add", 1, 2)
+    job = rq.enqueue("operator.add", 1, 2, depends_on=parent)
+    SimpleWorker([rq], connection=client, serializer=JSONSerializer).work(burst=True, max_jobs=1)
+    abandon(client, job)
+    lead_for(client, store, 5)
+
+    assert leftovers(store).failed == 1
+
+    assert client.ttl(f"rq:job::{job.id}:dependencies") > 0
 
 
 def test_an_abandoned_job_with_retries_left_runs_again(

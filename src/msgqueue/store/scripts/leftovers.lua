@@ -34,6 +34,7 @@ local function bury(queue, id, execution, expired)
     count(job.retries_left > 0 and 1 or 2)
     err({queue = queue, id = id, key = key, execution = execution, worker = '', now = time, started = score(time),
       ended = score(time), started_text = '', ended_text = now_text, dump = ''}, job, ARGV[3])
+    redis.call('EXPIRE', RQ .. 'job::' .. id .. ':dependencies', DEFAULT_FAILURE_TTL) -- rq let it go
   elseif job.status == 'queued' and not lies_in_a_list(queue, id) then
     count(1)
     put_front(queue, {{id = id, at = job.enqueued_at}})
