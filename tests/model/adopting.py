@@ -28,10 +28,13 @@ def adopt(model: Model, snapshot: Snapshot) -> None:
         job.execution, job.stop = fields.get("mq_exec", ""), fields.get("mq_stop", "")
         job.expires = snapshot.keys[f"rq:job:{name}"].deadline
     model.queues = snapshot.queues()
-    model.leases = {key: score - 900_000 for key, score in snapshot.leases().items()}
+    ours = [(key, score) for key, score in snapshot.leases().items() if "." in key[1]]
+    model.leases = {key: score - 900_000 for key, score in ours}
+    popped = [ids for name, ids in model.queues.items() if name.endswith(":intermediate")]
+    model.elsewhere = len(snapshot.leases()) - len(ours) + sum(map(len, popped))
     model.handovers = list(snapshot.content("msgqueue:handover"))
     model.lanes = {
         worker: Lane(int(key.content["mq_seq"]), key.deadline or 0)
         for worker, key in snapshot.named("rq:worker:")
-        if key.kind == "hash"
+        if key.kind == "hash" and "mq_seq" in key.content
     }

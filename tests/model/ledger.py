@@ -63,6 +63,7 @@ class Ledger:
     Attributes:
         acknowledged: ids whose enqueue was answered.
         begins: how often each id began.
+        written_off: ids that others lost, or changed behind each other's back.
         lossy: whether Redis lost writes or its clock jumped, so that some promises are weaker.
     """
 
@@ -73,6 +74,7 @@ class Ledger:
         self._turn = 0
         self._last_turn: dict[str, int] = {}
         self.lossy = False
+        self.written_off: set[str] = set()
         self._made: set[tuple[str, str]] = set()
         self.acknowledged: set[str] = set()
         self.begins: Counter[str] = Counter()
@@ -201,6 +203,19 @@ class Ledger:
         self.begins[job.id] += 1
         tale.running.add(job.execution)
 
+    def began_elsewhere(self, job_id: str, execution: str) -> None:
+        """A plain rq worker calls a job's function."""
+        self.begins[job_id] += 1
+        tale = self._tales.get(job_id)
+        if tale is None:
+            return
+        held = [
+            one for one in tale.running if (tale.job.queue, f"{job_id}:{one}") in self._model.leases
+        ]
+        weak = self.lossy or tale.tampered
+        ensure(weak or not held, f"rq begins {job_id} while {held} runs under its lease")
+        tale.running.add(execution)
+
     def _may_begin(self, member: str, job: Claimed, tale: Tale) -> None:
         ensure(not tale.canceled, f"{member} begins after `canceled` was answered")
         ensure((job.queue, member) in self._model.leases, f"{member} begins without its lease")
@@ -235,7 +250,9 @@ class Ledger:
         return [
             name
             for name, job in waits.jobs.items()
-            if not job.final and (job.place != "deferred" or not waits.waits(job))
+            if name not in self.written_off
+            and not job.final
+            and (job.place != "deferred" or not waits.waits(job))
         ]
 
     def check_end(self, damaged: Iterable[str]) -> None:

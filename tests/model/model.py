@@ -98,6 +98,7 @@ class Model:
         self.jobs: dict[str, Job] = {}
         self.queues: dict[str, list[str]] = {}
         self.leases: dict[tuple[str, str], int] = {}  # (queue, member): last refresh
+        self.elsewhere = 0  # what plain rq workers have, where that is not foretold
         self.lanes: dict[str, Lane] = {}
         self.done: dict[str, tuple[list[str], int]] = {}  # id: what was done to it, until
         self.leader: tuple[str, int, int] | None = None  # token, since, until

@@ -50,7 +50,8 @@ class Snapshot:
 
     def queues(self) -> dict[str, list[str]]:
         """The ids in each queue that is not empty, from its head."""
-        return {name: key.content for name, key in self.named("rq:queue:")}
+        keys = self.named("rq:queue:")
+        return {name: key.content for name, key in keys if key.kind == "list"}
 
     def leases(self) -> dict[tuple[str, str], int]:
         """The members of all places of claimed jobs, `(queue, member)`: scores in milliseconds."""

@@ -54,6 +54,11 @@ def _own(name: str) -> Script:
     return Script(name, text, sha1(text, usedforsecurity=False).hexdigest().encode())
 
 
+def plain_step(name: str, do: Callable[[redis.Redis], R]) -> Step[R]:
+    """What others do with plain commands, in one transaction, as a step without a script."""
+    return Step(Script(name, b"", b""), (), (), do)
+
+
 SAVE, RESTORE, ADVANCE, SNAPSHOT = map(_own, ("save", "restore", "advance", "snapshot"))
 
 
@@ -102,6 +107,8 @@ class VirtualRedis:
 
     def run(self, step: Step[R]) -> R:
         """Execute a step."""
+        if not step.script.text:
+            return self.by_hand(step.decode)
         mine = virtual_script(step.script.name, self._changes)
         args = (*step.args, self.time.redis_ms) if TIMED in mine.text else step.args
         return self._link.call(Step(mine, step.keys, args, step.decode))
@@ -111,7 +118,7 @@ class VirtualRedis:
         gone: int = self._call(ADVANCE, self.time.redis_ms, EARLIEST)
         return gone
 
-    def by_hand(self, command: Callable[[redis.Redis], Any]) -> Any:
+    def by_hand(self, command: Callable[[redis.Redis], R]) -> R:
         """Something that others do, with plain commands."""
         answer = command(self.plain)
         self.tick()  # it may have set deadlines by the server's own clock

@@ -102,6 +102,7 @@ class Plan:
         coroutines: how many jobs the children of each run at once.
         clients: how many.
         deeds: in no order.
+        plain_workers: the queues of each plain rq worker.
         slow_handover: whether one call lets a single dependent go, so that upkeep has to go on.
         until: milliseconds after which nothing more goes wrong.
     """
@@ -128,6 +129,10 @@ class Plan:
             deeds += self._dependents([deed for deed in deeds if deed.kind == "enqueue"])
             self.slow_handover = choice.random() < 0.2
         self.coroutines = [choice.choice((1, 1, 1, 2, 5)) for _ in self.machines]
+        self.plain_workers: list[tuple[str, ...]] = []
+        if choice.random() < 0.06:
+            self.plain_workers.append(choice.choice((("high", "default"), ("default",))))
+            deeds += [self._deed("kill a plain worker") for _ in range(choice.choice((0, 1)))]
         self.deeds = [deed for deed in deeds if deed.name not in without]
 
     def _deed(self, kind: str, job: Job | None = None, after: int = 0) -> Deed:

@@ -7,11 +7,13 @@ from tests.model.actors import Actor, Client
 from tests.model.dependents import defer
 from tests.model.invariants import left_over
 from tests.model.ledger import ensure
+from tests.model.plain_worker import PlainWorker
 from tests.model.snapshot import parse
 from tests.model.virtual import VirtualRedis
 from tests.model.wire import Call
 from tests.model.workers import Child, Supervisor
 from tests.model.world import QUEUES, Saved
+from tests.simulation.plain_books import PlainBooks
 from tests.simulation.plan import Deed, Job, Plan
 from tests.simulation.tally import Tally
 from tests.simulation.traffic import Traffic
@@ -37,6 +39,13 @@ class Play(Traffic):
         self._clients = [self.client() for _ in range(plan.clients)]
         for (processes, claim), runs in zip(plan.machines, plan.coroutines, strict=True):
             self.supervisor(processes, claim, concurrency=runs)
+        self._books = PlainBooks(self, self._specs)
+        self._plain = [
+            PlainWorker(self, self._books, number, queues)
+            for number, queues in enumerate(plan.plain_workers)
+        ]
+        for worker in self._plain:
+            self.enter(worker)
         for deed in plan.deeds:
             self._at(deed.at, partial(self._do, deed))
 
@@ -50,12 +59,14 @@ class Play(Traffic):
         self._calm()
         self.check()
         self._come_to_rest()
+        self._books.close()
         self.check()
         self.ledger.check_end(())
         self._check_that_none_is_lost()
         self._leave()
         self._check_that_nothing_is_left()
         self.tally.calls = self.wire.count
+        self.tally.plain_starts, self.tally.lost_by_rq = self._books.starts, len(self._books.lost)
         self.tally.count(self.ledger, self._specs)
         return self.tally
 
@@ -124,6 +135,9 @@ class Play(Traffic):
     def _kill_a_machine(self, deed: Deed) -> None:
         self._kill(self._pick(Supervisor, deed), whole=True)
 
+    def _kill_a_plain_worker(self, deed: Deed) -> None:
+        self._kill(self._pick(PlainWorker, deed), whole=True)
+
     def _freeze_a_child(self, deed: Deed) -> None:
         self._freeze(self._pick(Child, deed), round(deed.seconds * 1000), whole=False)
 
@@ -175,6 +189,7 @@ class Play(Traffic):
     def began(self, child: Child, job: Claimed) -> None:
         """See `World.began`; poison does its work."""
         tale = self.tale(job.id)
+        tale.tampered = tale.tampered or job.id in self.exempt
         if not (self.ledger.lossy or tale.tampered):
             self._judge.begins(job, tale)
         super().began(child, job)
@@ -198,6 +213,7 @@ class Play(Traffic):
         sweeps = call.step.script.name == "sweep"
         before = set(self.model.leases) if sweeps else set()
         answer = super()._execute(call)
+        self._books.changed(call.step)
         if call.step.script.name == "beat":
             self._judge.beaten[call.sender] = self.time.clock()
         if sweeps and not self.ledger.lossy:
@@ -217,7 +233,7 @@ class Play(Traffic):
         agenda, self._agenda = sorted(self._agenda), []
         for _, _, _, action in agenda:
             action()
-        for call in list(self.wire.calls):
+        for call in [one for one in self.wire.calls if not one.done]:
             self.execute(call)
         for call in list(self.wire.calls):
             self.answer(call)
@@ -236,7 +252,7 @@ class Play(Traffic):
     def _rests(self) -> bool:
         idle = all(client.idle for client in self._clients)
         model = self.model
-        under_way = model.leases or model.handovers or self.wire.calls
+        under_way = model.leases or model.elsewhere or model.handovers or self.wire.calls
         return idle and not (self.ledger.unfinished() or under_way)
 
     def _check_recovery(self) -> None:
@@ -253,12 +269,14 @@ class Play(Traffic):
             ensure(known or ran or self.ledger.lossy, f"{job_id} was acknowledged, and is lost")
 
     def _leave(self) -> None:
-        """Who waits in vain is deleted, all workers are asked to end, and the years go by."""
+        """What did not end is deleted, all workers are asked to end, and the years go by."""
         self.tell("all workers are to end, and years go by")
         for job_id, job in self.model.jobs.items():
-            if job.place == "deferred":
+            if not job.final:
                 self._clients[0].tell(steps.delete(job_id, self.time.text), _heard)
         self._leaving = True
+        for worker in self._plain:
+            worker.leaving = True
         for supervisor in self.supervisors:
             if supervisor.alive:
                 supervisor.drain()

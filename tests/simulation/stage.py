@@ -82,7 +82,7 @@ class Stage:
         if plan.slow_handover:
             changes = (ONE_BY_ONE, *changes)
         redis = VirtualRedis(self.source, self._time, changes)
-        plain = not changes and weaken is None
+        plain = not (changes or weaken or plan.plain_workers)
         with pytest.MonkeyPatch.context() as patch:
             install(patch, self._time)
             pauses = random.Random(seed)  # whoever was cut off comes back at its own moment

@@ -18,6 +18,8 @@ class Tally:
         jobs: that were acknowledged.
         dependents: those of them that waited for others.
         starts: of their functions.
+        plain_starts: of their functions, by plain rq workers.
+        lost_by_rq: jobs that a plain rq worker lost when it died.
         lost: acknowledged jobs that neither ended nor are there.
         unexpected: jobs that ran and that nobody enqueued.
         duplicated: jobs that came to their end more than once, for a reason.
@@ -30,6 +32,8 @@ class Tally:
     jobs: int = 0
     dependents: int = 0
     starts: int = 0
+    plain_starts: int = 0
+    lost_by_rq: int = 0
     lost: int = 0
     unexpected: int = 0
     duplicated: int = 0

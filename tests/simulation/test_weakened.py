@@ -39,6 +39,23 @@ OF_DEPENDENTS: Final = {
         121,
     ),
 }
+#: A rule by which upkeep sees to what plain rq workers left behind, and such a seed.
+OF_PLAIN_WORKERS: Final = {
+    "what was noted and not started goes back": (
+        Change(
+            "leftovers.lua", "job.status == 'queued' and not lies_in_a_list(queue, id)", "false"
+        ),
+        1765,
+    ),
+    "what was popped goes back": (
+        Change("leftovers.lua", "pcall(unstick_popped, queue)", ""),
+        1044,
+    ),
+    "a run past its expiry is ended": (
+        Change("leftovers.lua", "if job.status == 'started' then", "if false then"),
+        47,
+    ),
+}
 #: In this seed Redis is away for longer than what it holds may live.
 OUTAGE: Final = 34
 #: In this one a process dies under several coroutines.
@@ -63,6 +80,13 @@ def test_without_a_rule_a_promise_breaks(stage: Stage, name: str, seed: int) -> 
 
 @pytest.mark.parametrize(("change", "seed"), OF_DEPENDENTS.values(), ids=OF_DEPENDENTS.keys())
 def test_without_a_rule_of_dependents_a_promise_breaks(
+    stage: Stage, change: Change, seed: int
+) -> None:
+    assert first_broken(stage, seed, change)
+
+
+@pytest.mark.parametrize(("change", "seed"), OF_PLAIN_WORKERS.values(), ids=OF_PLAIN_WORKERS.keys())
+def test_without_a_rule_of_plain_workers_a_promise_breaks(
     stage: Stage, change: Change, seed: int
 ) -> None:
     assert first_broken(stage, seed, change)

@@ -7,6 +7,7 @@ from heapq import heappop, heappush
 from typing import Final
 
 from tests.model.actors import Actor
+from tests.model.plain_worker import PlainWorker
 from tests.model.virtual import VirtualRedis
 from tests.model.wire import Call
 from tests.model.workers import Child, Supervisor
@@ -17,6 +18,8 @@ from tests.simulation.tally import Tally
 
 #: After these the sender asks again at once and is answered as before: they excuse no lost lease.
 ASKED_AGAIN: Final = ("lost", "unanswered", "stray", "copied")
+#: What may happen to the calls of a plain rq worker, which ends where a connection does.
+OF_PLAIN: Final = ("slow", "lost", "unanswered", "killed before", "killed after")
 CALM: Final = Fate("", 0, 0, 0, whole=False)
 
 
@@ -95,6 +98,8 @@ class Traffic(World):
 
     def _sent(self, call: Call) -> None:
         fate = CALM if self._calm_since is not None else self._plan.fate(call.number)
+        if call.sender.startswith("plain") and fate.mishap not in OF_PLAIN:
+            fate = fate._replace(mishap="")
         if fate.mishap:
             self._note(f"c{call.number}", f"{call}: {fate.mishap}")
             if fate.mishap not in ASKED_AGAIN or self._judge.was_away(self.time.clock()):
@@ -160,6 +165,8 @@ class Traffic(World):
         for actor in self.actors:
             if actor.name == name and isinstance(actor, Child):
                 return [actor, *self._machine(self._judge.crews[actor.outfit.lane.id].supervisor)]
+            if actor.name == name and isinstance(actor, PlainWorker):
+                return [actor]
             if actor.name == name and isinstance(actor, Supervisor):
                 return [actor, *self._machine(actor)]
         return None
