@@ -290,3 +290,18 @@ def test_an_id_that_was_cancelled_once_and_lives_again_is_no_longer_among_the_ca
     client.zadd("rq:canceled:default", {"no hash": 1.0, "no status": 2.0})
     store.run(steps.trim("default"))
     assert client.zrange("rq:canceled:default", 0, -1) == [b"no hash", b"no status"]
+
+
+def test_an_id_that_was_cancelled_once_and_is_again_in_another_queue_is_among_the_cancelled_there(
+    store: Store, client: redis.Redis, spec: Spec
+) -> None:
+    for queue in ("default", "other"):
+        client.delete("rq:job:a")  # it expires
+        store.run(steps.enqueue([spec("a", queue=queue)]))
+        store.run(steps.cancel("a", now_text()))
+    client.hset("rq:job:no origin", "status", "canceled")
+    client.zadd("rq:canceled:default", {"no origin": 1.0})
+    assert store.run(steps.trim("default")) == 1
+    assert store.run(steps.trim("other")) == 0
+    assert client.zrange("rq:canceled:default", 0, -1) == [b"no origin"]
+    assert client.zrange("rq:canceled:other", 0, -1) == [b"a"]

@@ -11,12 +11,12 @@ for _, registry in ipairs({'finished:', 'failed:'}) do
 end
 local canceled = RQ .. 'canceled:' .. queue
 -- Its scores tell when they were cancelled, not when they expire: any of them may have, and its id be
--- another job's by now.
+-- another job's by now, here or in another queue.
 for _, id in ipairs(redis.call('ZRANDMEMBER', canceled, 100)) do
-  local status = redis.pcall('HGET', RQ .. 'job:' .. id, 'status') -- what is damaged is left
-  if type(status) == 'string' and status ~= 'canceled' or redis.call('EXISTS', RQ .. 'job:' .. id) == 0 then
-    dropped = dropped + redis.call('ZREM', canceled, id)
-  end
+  local key = RQ .. 'job:' .. id
+  local f = redis.pcall('HMGET', key, 'status', 'origin') -- what is damaged is left
+  local moved = not f.err and (f[1] and f[1] ~= 'canceled' or f[2] and f[2] ~= queue)
+  if moved or redis.call('EXISTS', key) == 0 then dropped = dropped + redis.call('ZREM', canceled, id) end
 end
 for _, key in ipairs({RQ .. 'workers', RQ .. 'workers:' .. queue}) do
   for _, worker in ipairs(redis.call('SMEMBERS', key)) do
