@@ -72,11 +72,17 @@ def one_place(snapshot: Snapshot, model: Model, exempt: frozenset[str]) -> Itera
 
 
 def _places_found(snapshot: Snapshot, model: Model) -> dict[str, list[Place]]:
-    """All places, but for what an expired cancelled job left to be trimmed."""
-    found, jobs = snapshot.places(model.now), snapshot.jobs()
-    for name in model.stale & found.keys() & jobs.keys():
-        if jobs[name].get("status") != "canceled":
-            found[name] = [place for place in found[name] if place.kind != "canceled"]
+    """All places, but for what a former job of an id, which has expired, left to be trimmed.
+
+    A clock that went back says of some of it that it has not expired.
+    """
+    found, lasting = snapshot.places(model.now), snapshot.places(model.latest)
+    for name, fields in snapshot.jobs().items():
+        own = Place(OF_STATUS.get(fields.get("status", ""), ""), fields.get("origin", ""))
+        left = {place for place in found.get(name, []) if place not in lasting.get(name, [])}
+        left |= {Place("canceled", queue) for queue, one in model.stale if one == name}
+        if name in found:
+            found[name] = [place for place in found[name] if place == own or place not in left]
     return found
 
 

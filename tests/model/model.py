@@ -109,7 +109,7 @@ class Model:
         self.dependents: dict[str, list[str]] = {}  # parent: who waits for it
         self.forgotten: dict[str, int] = {}  # parent: when it is not known any more who does
         self.aside: dict[str, int] = {}  # ids of what was set aside, until
-        self.stale: set[str] = set()  # ids that may be among the cancelled, until they are trimmed
+        self.stale: set[tuple[str, str]] = set()  # (queue, id) left among the cancelled
         self.handovers: list[str] = []  # parents whose dependents are to be looked at
         self._ending: list[str] = []  # parents that end in this step
 
@@ -129,14 +129,15 @@ class Model:
     def tick(self, now: int) -> bool:
         """It is now so late; what has expired is gone. Whether anything has."""
         self.now, self.latest = now, max(now, self.latest)
-        jobs = [name for name, job in self.jobs.items() if job.expires and job.expires <= now]
-        lanes = [worker for worker, lane in self.lanes.items() if lane.expires <= now]
-        done = [name for name, (_, until) in self.done.items() if until <= now]
-        promoters = [queue for queue, (_, until) in self.promoters.items() if until <= now]
-        waited = [name for name, until in self.forgotten.items() if until <= now]
-        aside = [name for name, until in self.aside.items() if until <= now]
-        led = self.leader is not None and self.asked + LOCK <= now
-        self.stale |= {name for name in jobs if self.jobs[name].place == "canceled"}
+        jobs = [name for name, job in self.jobs.items() if job.expires and job.expires < now]
+        lanes = [worker for worker, lane in self.lanes.items() if lane.expires < now]
+        done = [name for name, (_, until) in self.done.items() if until < now]
+        promoters = [queue for queue, (_, until) in self.promoters.items() if until < now]
+        waited = [name for name, until in self.forgotten.items() if until < now]
+        aside = [name for name, until in self.aside.items() if until < now]
+        led = self.leader is not None and self.asked + LOCK < now
+        cancelled = [name for name in jobs if self.jobs[name].place == "canceled"]
+        self.stale |= {(self.jobs[name].queue, name) for name in cancelled}
         for names, table in (
             (jobs, self.jobs),
             (lanes, self.lanes),
@@ -643,9 +644,11 @@ class Model:
         return self._visit_ending(args.one())
 
     def trim(self, args: Reader) -> None:
-        """Workers that died with their machine are listed no more."""
-        crew = self.crews.get(args.one(), set())
-        crew.intersection_update(self.lanes)
+        """What has expired is listed no more, nor are workers that died with their machine."""
+        queue = args.one()
+        self.crews.get(queue, set()).intersection_update(self.lanes)
+        broken = {name for name, job in self.jobs.items() if job.broken}
+        self.stale = {(of, name) for of, name in self.stale if of != queue or name in broken}
 
     def orphans(self, args: Reader) -> int:
         """Who waits for nobody that could let it go is cancelled, or let go."""
