@@ -6,6 +6,7 @@ import pytest
 from tests.simulation.stage import Stage
 
 SEEDS: Final = 60
+SHOWN: Final = (9, 13, 39, 47)  # with coroutines, dependents and plain rq workers among them
 
 
 @pytest.mark.parametrize("seed", range(1, SEEDS + 1))
@@ -14,10 +15,11 @@ def test_every_promise_holds_whatever_goes_wrong(stage: Stage, seed: int) -> Non
     assert not result.broken, "\n".join([*result.story, result.broken or "", result.command])
 
 
-def test_a_seed_is_always_the_same_story(stage: Stage) -> None:
-    first = stage.play(9)
+@pytest.mark.parametrize("seed", SHOWN)
+def test_a_seed_is_always_the_same_story(stage: Stage, seed: int) -> None:
+    first = stage.play(seed)
     assert first.misfortunes
-    assert stage.play(9).story == first.story
+    assert stage.play(seed).story == first.story
 
 
 def test_what_is_left_out_does_not_happen(stage: Stage) -> None:
