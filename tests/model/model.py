@@ -512,7 +512,8 @@ class Model:
 
     def _must_end(self, run: Run) -> bool:
         job = self.jobs.get(run.id)
-        return job is not None and (job.broken or job.stop == run.execution)
+        owned = self._owns(Entry(run.queue, run.id, run.execution))
+        return job is not None and owned and (job.broken or job.stop == run.execution)
 
     def beat(self, args: Reader) -> list[tuple[bool, list[str], list[str]]]:
         """Children live, and hold what they hold."""

@@ -234,3 +234,19 @@ def test_an_outcome_is_told_as_refused_also_where_the_job_was_damaged_since(
     client.set("rq:job:a", "no hash")
 
     assert child.settle(outcomes=(ok(job),)) == Settled(0, 0, (f"a:{job.execution}",))
+
+
+@pytest.mark.parametrize("cause", ["death", "timeout", "memory", "stop"])
+def test_a_run_that_was_taken_over_is_refused_and_leaves_the_damaged_job_to_its_successor(
+    store: Store, client: redis.Redis, spec: Spec, new_child: NewChild, cause: str
+) -> None:
+    store.run(steps.enqueue([spec("a")]))
+    first, second = new_child(), new_child()
+    [job] = first.claim()
+    store.run(steps.release([entry(job)], now_text()))
+    second.claim()
+    client.delete("rq:job:a")
+    client.set("rq:job:a", "no hash")
+
+    assert first.settle(ended=(died(job, cause),)) == Settled(0, 0, (f"a:{job.execution}",))
+    assert client.get("rq:job:a") == b"no hash"

@@ -42,7 +42,7 @@ end
 
 local held = {}
 local function judge(run)
-  local job = look(run.key)
+  local job = owns(run.queue, run.id, run.execution) and look(run.key) or {} -- another's may be damaged
   local asked = job.stop == run.execution
   if run.how == 'drain' and not asked then
     held[#held + 1] = {run.queue, run.id, run.execution}
