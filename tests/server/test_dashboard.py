@@ -319,6 +319,25 @@ def test_a_registry_is_emptied(
     assert page(api, registry) == []
 
 
+@pytest.mark.parametrize("registry", ["finished", "failed", "canceled"])
+def test_to_empty_a_registry_spares_a_job_whose_id_is_left_there_by_one_that_expired(
+    api: TestClient, queue: TaskQueue, hand: Hand, registry: str
+) -> None:
+    client = queue.source.client()
+    for name in ("gone", "again"):
+        job = queue.enqueue(queue.tasks["add"].options(job_id=name), 1, 1)
+        if registry == "canceled":
+            job.cancel()
+        else:
+            hand.end("ok" if registry == "finished" else "error", b"1")
+        client.delete(f"rq:job:{name}")  # it expires
+    queue.enqueue(queue.tasks["add"].options(job_id="again"), 1, 1)
+
+    assert api.post(f"/rq/queue/default/{registry}/empty").json() == {"status": "OK"}
+
+    assert page(api, "queued") == ["again"]
+
+
 def test_compacting_moves_nothing(api: TestClient, queue: TaskQueue) -> None:
     ids = tasks_enqueued(queue, 2)
 

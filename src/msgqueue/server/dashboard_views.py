@@ -1,6 +1,6 @@
 """What rq-dashboard shows and does, where its own views fail, count wrong or lose jobs."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from operator import attrgetter
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from flask import abort, jsonify
 from pydantic_core import to_json
 
-from msgqueue.errors import JobConflict, JobNotFound
+from msgqueue.errors import DamagedJob, JobConflict, JobNotFound
 from msgqueue.jobs import JobStatus
 from msgqueue.queue import TaskQueue
 from msgqueue.server.dashboard_jobs import REGISTRIES, JsonOrText, Reader
@@ -27,6 +27,12 @@ WORKER_FIELDS = (
     "version",
     "python_version",
 )
+ENDS = {
+    "finished": {JobStatus.FINISHED},
+    "failed": {JobStatus.FAILED, JobStatus.STOPPED},
+    "canceled": {JobStatus.CANCELED},
+}
+"""By registry: how the jobs in it have ended."""
 
 View = Callable[..., Any]
 
@@ -163,7 +169,8 @@ def _changing(queue: TaskQueue, reader: Reader) -> dict[str, View]:
         return jsonify(status="OK", count=_each(queue.retry, reader.all_ids(queue_name, "failed")))
 
     def empty_queue(queue_name: str, registry_name: str) -> Any:
-        _each(delete, reader.all_ids(queue_name, registry_name))
+        ids = reader.all_ids(queue_name, registry_name)
+        _each(delete, (each for each in ids if _lies_in(queue, registry_name, each)))
         return jsonify(status="OK")
 
     def compact_queue(queue_name: str) -> Any:
@@ -190,7 +197,18 @@ def _delete(queue: TaskQueue, job_id: str) -> None:
         raise JobConflict(job_id, "delete", JobStatus.STARTED)
 
 
-def _each(action: Callable[[str], Any], job_ids: list[str]) -> int:
+def _lies_in(queue: TaskQueue, registry: str, job_id: str) -> bool:
+    """Whether it is not another job's id by now: what expired is listed until it is trimmed."""
+    if registry not in ENDS:
+        return True
+    try:
+        stored = queue.store.run(steps.read(job_id))
+    except DamagedJob:
+        return True
+    return stored is None or stored.info.status in ENDS[registry]
+
+
+def _each(action: Callable[[str], Any], job_ids: Iterable[str]) -> int:
     """How many were done; those that another did meanwhile are left."""
     done = 0
     for job_id in job_ids:
