@@ -6,12 +6,14 @@ unexpected, duplicated, recovered; and "forgotten" for what Redis itself does no
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
+from math import inf
 from pathlib import Path
 from typing import Final
 
 from tests.faults.lines import Lines, append
+from tests.faults.recovery import Run, Strike, waits_of
 
 from msgqueue.worker.exchange import BEGIN_WITHIN
 
@@ -24,24 +26,6 @@ NOTE_WITHIN: Final = 0.02
 
 #: Seconds from an answer of Redis until its producer has written it down.
 TOLD_WITHIN: Final = 0.5
-
-
-@dataclass(slots=True)
-class Run:
-    """One run of a job, in seconds of the monotonic clock; `ended` is None for one that did not."""
-
-    pid: int
-    began: float
-    ended: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Strike:
-    """What killed or froze some processes; kind "machine" is supervisor and children at once."""
-
-    kind: str
-    at: float
-    pids: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +49,10 @@ class Lapse:
         return begun_in_time and reported_since
 
 
+#: What of a verdict is the longest of some spans.
+LONGEST: Final = ("within", "again", "resumed")
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What came of a trial.
@@ -79,7 +67,9 @@ class Verdict:
         duplicated: those that began more than once.
         unexcused: those among them that nothing had struck.
         recovered: the struck ones that ran to their end afterwards.
-        within: seconds from the strike to the next begin, the longest.
+        within: seconds from a job's only strike to the next begin, the longest.
+        again: seconds from a further strike of a job to the next begin, the longest.
+        late: those that began again later than their strikes allow.
         resumed: seconds from the return of Redis until work went on, the longest.
     """
 
@@ -93,17 +83,18 @@ class Verdict:
     forgotten: tuple[str, ...] = ()
     recovered: int = 0
     within: float = 0.0
+    again: float = 0.0
+    late: tuple[str, ...] = ()
     resumed: float = 0.0
 
     def __add__(self, other: "Verdict") -> "Verdict":
         """Both trials taken together."""
-        sums = {
-            name: getattr(self, name) + getattr(other, name)
-            for name in self.__dataclass_fields__
-            if name not in ("within", "resumed")
+        ours, others = asdict(self), asdict(other)
+        added = {
+            name: max(ours[name], others[name]) if name in LONGEST else ours[name] + others[name]
+            for name in ours
         }
-        longest = max(self.within, other.within), max(self.resumed, other.resumed)
-        return replace(self, **sums, within=longest[0], resumed=longest[1])
+        return Verdict(**added)
 
 
 @dataclass
@@ -186,13 +177,21 @@ class Books:
         lapses = self.lapses if missing else []
         return {key for key, at in missing.items() if not any(x.covers(at) for x in lapses)}
 
-    def verdict(self) -> Verdict:
-        """What came of it until here."""
+    def verdict(self, recovered: float = inf) -> Verdict:
+        """What came of it until here.
+
+        Args:
+            recovered: seconds from the only strike of a job within which it begins again.
+        """
         self.read()
         ended = {key for key in self.runs if self.ended(key)}
         repeats = {key: runs for key, runs in self.runs.items() if len(runs) > 1}
         lapses, missing = self.lapses, self.open
-        waits = [wait for runs in repeats.values() for wait in self._waits(runs)]
+        waits = [
+            (key, one)
+            for key, runs in repeats.items()
+            for one in waits_of(runs, self._struck, self.strikes, recovered)
+        ]
         return Verdict(
             attempted=len(self.attempted),
             acknowledged=len(self.acknowledged),
@@ -207,7 +206,9 @@ class Books:
             recovered=sum(
                 1 for key in repeats if key in ended and self._excused(repeats[key], lapses)
             ),
-            within=max(waits, default=0.0),
+            within=max((one.first for _, one in waits), default=0.0),
+            again=max((one.later for _, one in waits), default=0.0),
+            late=tuple(sorted({key for key, one in waits if one.late})),
         )
 
     def _excused(self, runs: list[Run], lapses: Sequence[Lapse]) -> bool:
@@ -227,8 +228,3 @@ class Books:
             if run.ended is None or strike.at - run.ended < spared:
                 return strike
         return None
-
-    def _waits(self, runs: list[Run]) -> list[float]:
-        """How long the second run let wait; from the second death on it is put off on purpose."""
-        strike = self._struck(runs[0])
-        return [runs[1].began - strike.at] if strike else []

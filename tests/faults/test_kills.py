@@ -14,8 +14,7 @@ def test_no_job_is_lost_and_only_running_ones_repeat_when_children_are_killed(
 
     kills = trial.rage(trial.kill_child)
 
-    # Struck again before its first line, a job has died twice, and waits for 10 to 20 s.
-    verdict = judge("F1 kill -9 of a child", trial, recovered=21.0)
+    verdict = judge("F1 kill -9 of a child", trial, recovered=2.0)
     assert kills >= 5
     assert len(verdict.duplicated) <= kills * 100
 
@@ -40,9 +39,7 @@ def test_no_job_is_lost_when_whole_machines_are(trial: Trial, judge: Judge, whol
 
     _replace_at_once(trial, trial.kill_machine, 8, (0.1, 0.5))
 
-    # Whoever takes over from a dead sweeper gives the living time to renew what they hold.
-    span = trial.books.strikes[-1].at - trial.books.strikes[0].at
-    judge("F1 kill -9 of all at once", trial, within=60, recovered=10 + span)
+    judge("F1 kill -9 of all at once", trial, within=60)
 
 
 def test_a_producer_that_is_killed_leaves_its_jobs_whole_or_not_at_all(

@@ -33,7 +33,6 @@ def test_promise_4_a_poison_job_is_started_so_often_and_others_go_on(
         f"F4 poison, {'coroutine' if app.queue.tasks[task].is_async else 'function'}",
         trial,
         within=60,
-        recovered=40,
     )
     runs = trial.read_runs("poison")
     assert len(runs) == deliveries

@@ -12,8 +12,9 @@ from typing import Any
 import redis
 from tests.faults import app, soundness
 from tests.faults.launched import Launched
-from tests.faults.ledger import Books, Run, Verdict
+from tests.faults.ledger import Books, Verdict
 from tests.faults.producer import Order, produce
+from tests.faults.recovery import Run
 from tests.patience import wait_until
 from tests.worker.crew import Process
 from tests.worker.faults import install
@@ -214,14 +215,14 @@ class Trial:
             return False
         return not any(counts.get(status) for status in WAITING)
 
-    def settle(self, within: float, *, sound: bool = True) -> Verdict:
+    def settle(self, within: float, recovered: float, *, sound: bool = True) -> Verdict:
         """Wait until all is at rest, at most so long; then the verdict, and Redis must be sound."""
         wait_until(self.at_rest, within, lambda: f"at rest: {self._told()}", pause=0.05)
         if sound:
             patient = Source(f"{self._producers_url}?socket_timeout=120")
             soundness.check(patient.client())
             patient.close()
-        return self.books.verdict()
+        return self.books.verdict(recovered)
 
     def _told(self) -> str:
         verdict, now = self.books.verdict(), time.monotonic()
