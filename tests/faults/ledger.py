@@ -33,10 +33,18 @@ class Lapse:
     """What Redis took in from `since` to `until` it does not promise to keep.
 
     A claim of that while binds nobody: its jobs may begin for some seconds more, and run again.
+
+    Attributes:
+        jobs: of which alone it did not keep all; None where that is not known.
     """
 
     since: float
     until: float
+    jobs: frozenset[str] | None = None
+
+    def concerns(self, key: str) -> bool:
+        """Whether it may have kept less than all of this job."""
+        return self.jobs is None or key in self.jobs
 
     def covers(self, moment: float) -> bool:
         """Whether what was acknowledged then may be forgotten."""
@@ -46,7 +54,7 @@ class Lapse:
         """Whether its claim or its report may be forgotten."""
         begun_in_time = run.began <= self.until + BEGIN_WITHIN
         reported_since = run.ended is None or run.ended >= self.since - REPORT_WITHIN
-        return begun_in_time and reported_since
+        return begun_in_time and (reported_since or self.jobs is not None)
 
 
 #: What of a verdict is the longest of some spans.
@@ -141,9 +149,9 @@ class Books:
         """Something was done to these processes just now."""
         self.strikes.append(Strike(kind, time.monotonic(), frozenset(pids)))
 
-    def lapse(self, since: float, until: float | None = None) -> None:
-        """Redis need not have kept what it took in from then until now, or `until`."""
-        self.noted.append(Lapse(since, time.monotonic() if until is None else until))
+    def lapse(self, since: float, jobs: frozenset[str] | None = None) -> None:
+        """Redis need not have kept what it took in from then until now, or that of some jobs."""
+        self.noted.append(Lapse(since, time.monotonic(), jobs))
 
     @property
     def lapses(self) -> list[Lapse]:
@@ -175,7 +183,11 @@ class Books:
         """What was acknowledged, is not forgotten, and has not run to its end."""
         missing = {key: at for key, at in self.acknowledged.items() if not self.ended(key)}
         lapses = self.lapses if missing else []
-        return {key for key, at in missing.items() if not any(x.covers(at) for x in lapses)}
+        return {
+            key
+            for key, at in missing.items()
+            if not any(one.concerns(key) and one.covers(at) for one in lapses)
+        }
 
     def verdict(self, recovered: float = inf) -> Verdict:
         """What came of it until here.
@@ -201,18 +213,19 @@ class Books:
             unexpected=tuple(sorted(self.runs.keys() - self.attempted)),
             duplicated=tuple(sorted(repeats)),
             unexcused=tuple(
-                sorted(key for key, runs in repeats.items() if not self._excused(runs, lapses))
+                sorted(key for key, runs in repeats.items() if not self._excused(key, runs, lapses))
             ),
             recovered=sum(
-                1 for key in repeats if key in ended and self._excused(repeats[key], lapses)
+                1 for key in repeats if key in ended and self._excused(key, repeats[key], lapses)
             ),
             within=max((one.first for _, one in waits), default=0.0),
             again=max((one.later for _, one in waits), default=0.0),
             late=tuple(sorted({key for key, one in waits if one.late})),
         )
 
-    def _excused(self, runs: list[Run], lapses: Sequence[Lapse]) -> bool:
+    def _excused(self, key: str, runs: list[Run], lapses: Sequence[Lapse]) -> bool:
         """Whether each run but the last was struck before the next began, or forgotten by Redis."""
+        lapses = [lapse for lapse in lapses if lapse.concerns(key)]
         return all(
             any(lapse.excuses(run) for lapse in lapses)
             or ((strike := self._struck(run)) is not None and strike.at <= after.began + 0.05)

@@ -56,7 +56,7 @@ class Splitter:
 
 def asked(request: bytes) -> str:
     """What a request asks: the name of our script, else the command."""
-    command, *more = _words(request, 2)
+    command, *more = words(request, 2)
     name = command.decode().lower()
     return SCRIPTS.get(more[0], name) if name in ("evalsha", "eval") else name
 
@@ -66,7 +66,8 @@ def is_push(reply: bytes) -> bool:
     return reply.startswith(b">")
 
 
-def _words(request: bytes, most: int) -> Iterator[bytes]:
+def words(request: bytes, most: int) -> Iterator[bytes]:
+    """The first words of a request."""
     head = request.index(b"\r\n")
     at = head + 2
     for _ in range(min(int(request[1:head]), most)):

@@ -11,6 +11,7 @@ from pathlib import Path
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+from tests.faults.append_only import jobs_behind
 from tests.patience import wait_until
 
 from msgqueue.embedded import binary
@@ -121,9 +122,15 @@ class Server:
         """How many bytes its append-only file has."""
         return self._written_to.stat().st_size
 
-    def forget(self, size: int) -> None:
-        """Keep so many bytes of its append-only file; it must have ended."""
+    def forget(self, size: int) -> frozenset[str]:
+        """Keep so many bytes of its append-only file; it must have ended.
+
+        Returns:
+            The ids of the jobs of which something is forgotten.
+        """
+        jobs = jobs_behind(self._written_to.read_bytes(), size)
         os.truncate(self._written_to, size)
+        return jobs
 
     @property
     def _written_to(self) -> Path:

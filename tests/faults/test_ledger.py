@@ -1,5 +1,6 @@
 """The books tell a job that is recovered in time from one that is not."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,16 @@ def test_one_may_have_been_struck_before_it_first_began(books: Told) -> None:
     books.begin(SECOND, 13)
     verdict = books.judge()
     assert (verdict.again, verdict.late) == (12.0, ())
+
+
+def test_redis_may_have_forgotten_the_jobs_that_are_named_and_no_others(tmp_path: Path) -> None:
+    books = Books(tmp_path)
+    since = time.monotonic()
+    for key in ("named", "other"):
+        books.attempt(key)
+        books.acknowledge([key])
+    books.lapse(since, frozenset({"named"}))
+
+    verdict = books.verdict()
+
+    assert (verdict.forgotten, verdict.lost) == (("named",), ("other",))

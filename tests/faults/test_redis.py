@@ -177,9 +177,9 @@ def test_promise_1_a_loss_of_power_forgets_what_was_not_yet_written_and_nothing_
         since, safe = time.monotonic(), server.written
         time.sleep(trial.choice.uniform(0.2, 1.0))  # whose writes are lost
         server.end()
-        server.forget(trial.choice.randint(safe, server.written))
+        forgotten = server.forget(trial.choice.randint(safe, server.written))
         trial.books.strike(f"power {number}")
-        trial.books.lapse(since)
+        trial.books.lapse(since, forgotten)
         server.start()
 
     judge("F8 power lost, a second unwritten", trial, within=60)
