@@ -2,6 +2,7 @@
 
 import signal
 import time
+from pathlib import Path
 
 import pytest
 from tests.conftest import Eventually
@@ -19,13 +20,14 @@ def test_promise_8_a_worker_waits_for_a_redis_that_starts_after_it(
     judge: Judge,
     own_redis: OwnRedis,
     eventually: Eventually,
-    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
 ) -> None:
-    server = own_redis(*ALWAYS)
+    server, told = own_redis(*ALWAYS), tmp_path / "told"
     trial = trials(server.url)
     server.end()
-    trial.start(processes=1)
-    eventually(lambda: "redis is away" in capfd.readouterr().err)  # it has tried in vain
+    told.touch()
+    trial.start({"TOLD": str(told)}, processes=1)
+    eventually(lambda: "redis is away" in told.read_text())  # it has tried in vain
 
     server.start()
     trial.enqueue("work", "first")

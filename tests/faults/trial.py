@@ -16,7 +16,7 @@ from tests.faults.ledger import Books, Verdict
 from tests.faults.producer import Order, produce
 from tests.faults.recovery import Run
 from tests.patience import wait_until
-from tests.worker.crew import Process
+from tests.worker.crew import Process, prepare
 from tests.worker.faults import install
 
 from msgqueue.connection import Source
@@ -32,7 +32,7 @@ WAITING = (JobStatus.QUEUED, JobStatus.STARTED, JobStatus.SCHEDULED, JobStatus.D
 
 def supervise(env: dict[str, str], options: dict[str, Any]) -> None:
     """What the process of a supervisor does."""
-    os.environ.update(env)
+    prepare(env)
     logs.configure(level="warning")
     install()
     os._exit(Supervisor(app.queue, **options).run())

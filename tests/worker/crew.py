@@ -65,11 +65,16 @@ class Process:
                 self._process.join(5)
 
 
-def run(env: dict[str, str], options: dict[str, Any]) -> None:
-    """What the process of a supervisor does; `TOLD` names a file for what it says."""
+def prepare(env: dict[str, str]) -> None:
+    """Take this environment; `TOLD` in it names a file for what the process says."""
     os.environ.update(env)
     if "TOLD" in env:
         os.dup2(os.open(env["TOLD"], os.O_WRONLY | os.O_CREAT), 2)
+
+
+def run(env: dict[str, str], options: dict[str, Any]) -> None:
+    """What the process of a supervisor does."""
+    prepare(env)
     logs.configure()
     faults.install()
     sys.exit(Supervisor(app.queue, **options).run())
