@@ -541,10 +541,10 @@ class Model:
 
     def _refresh(self, entry: Entry, long: bool) -> bool:
         job = self.jobs.get(entry.id)
-        if job is not None and job.broken:
-            return True  # it cannot be told, and grows old
         if not self._owns(entry):
             return False
+        if job is not None and job.broken:
+            return True  # it cannot be told, and grows old
         self.leases[entry.queue, entry.member] = self.now
         if job is None or job.status == "canceled":
             return False

@@ -131,6 +131,18 @@ def test_a_beat_tells_what_was_lost_and_what_shall_stop(
     assert said.stop == {f"b:{stop.execution}"}
 
 
+def test_a_beat_tells_what_was_lost_also_where_the_job_was_damaged_since(
+    store: Store, client: redis.Redis, spec: Spec, child: Child
+) -> None:
+    store.run(steps.enqueue([spec("a"), spec("b")]))
+    lost, held = child.claim(2)
+    store.run(steps.release([entry(lost)], now_text()))
+    for job in (lost, held):
+        client.delete(f"rq:job:{job.id}")
+        client.set(f"rq:job:{job.id}", "no hash")
+    assert child.beat(entry(lost), entry(held)).lost == {f"a:{lost.execution}"}
+
+
 def test_a_beat_registers_a_worker_whose_key_expired(client: redis.Redis, child: Child) -> None:
     client.delete(f"rq:worker:{child.lane.worker}", "rq:workers")
     child.beat()

@@ -23,9 +23,10 @@ end
 -- 'ok', 'lost' (not ours any more), 'stop', or 'dropped': cancelled or deleted by rq, which may have taken
 -- it from us.
 local function refresh(queue, id, execution, long, worker)
-  local f = redis.call('HMGET', RQ .. 'job:' .. id, 'status', 'mq_stop', 'mq_exec')
-  local dropped = not f[1] or (f[1] == 'canceled' and f[3] == execution)
+  local f = redis.pcall('HMGET', RQ .. 'job:' .. id, 'status', 'mq_stop', 'mq_exec')
+  local dropped = not f.err and (not f[1] or (f[1] == 'canceled' and f[3] == execution))
   if not owns(queue, id, execution) then return dropped and 'dropped' or 'lost' end
+  if f.err then error(f.err, 0) end -- its key is no hash any more: what is held grows old
   redis.call('ZADD', RQ .. 'wip:' .. queue, 'XX', score(time + LEASE), member(id, execution))
   if dropped then return 'dropped' end
   if f[1] == 'canceled' then return 'lost' end
