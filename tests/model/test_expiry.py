@@ -4,6 +4,7 @@ import pytest
 from tests.model import invariants
 from tests.model.hands import Hand
 from tests.model.ledger import ensure
+from tests.model.snapshot import parse
 from tests.model.world import QUEUES, World
 
 from msgqueue.jobs import Kind
@@ -15,10 +16,9 @@ def hand(world: World) -> Hand:
     return Hand(world, 1)
 
 
-def enqueue(world: World, queue: str = "default") -> None:
-    world.call(
-        "a client", steps.enqueue([world.spec("a", queue=queue, result_ttl=30, failure_ttl=60)])
-    )
+def enqueue(world: World, queue: str = "default", result_ttl: int = 30) -> None:
+    spec = world.spec("a", queue=queue, result_ttl=result_ttl, failure_ttl=60)
+    world.call("a client", steps.enqueue([spec]))
 
 
 def run(hand: Hand, kind: Kind) -> None:
@@ -78,3 +78,23 @@ def test_an_id_that_was_cancelled_expired_and_is_cancelled_again_in_another_queu
         world.advance(61)
     enqueue(world, "high")
     check(world)
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_results_kept_for_ever_expire_with_their_job_once_it_is_run_again_and_cancelled(
+    world: World, hand: Hand, held: bool
+) -> None:
+    enqueue(world, result_ttl=-1)
+    run(hand, "ok")
+    world.advance(0.001)
+    world.call("a client", steps.requeue("a", world.time.text))
+    if held:
+        hand.work(1, "answered")
+    world.call("a client", steps.cancel("a", world.time.text))
+    if held:
+        hand.release()
+    check(world)
+    assert parse(world.redis.snapshot()).content("rq:results:a")
+    world.advance(61)
+    check(world)
+    assert not parse(world.redis.snapshot()).content("rq:results:a")

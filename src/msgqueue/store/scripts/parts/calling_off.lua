@@ -8,6 +8,7 @@ local function call_off(id, queue, text, now_text, gone)
   if gone then redis.call('HSET', key, 'mq_orphan_of', gone) end
   redis.call('HDEL', key, 'mq_deaths', 'mq_declined')
   expire(key, ttl)
+  expire(RQ .. 'results:' .. id, ttl) -- of earlier runs, which may have been kept for ever
   expire_relations(key .. ':dependents', ttl)
   expire_relations(RQ .. 'job::' .. id .. ':dependencies', ttl)
   redis.call('ZADD', RQ .. 'canceled:' .. queue, score(now()), id)

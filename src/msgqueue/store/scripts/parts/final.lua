@@ -79,9 +79,11 @@ local function fail(run, job, kind, status, field, value)
 end
 
 local function cancel_ended(run, job)
+  local ttl = failure_ttl(job.failure_ttl)
   redis.call('HDEL', run.key, 'mq_deaths', 'mq_declined')
   redis.call('HSET', run.key, 'status', 'canceled', 'started_at', '', 'ended_at', run.ended_text)
-  expire(run.key, failure_ttl(job.failure_ttl))
-  expire_relations(run.key .. ':dependents', failure_ttl(job.failure_ttl))
+  expire(run.key, ttl)
+  expire(RQ .. 'results:' .. run.id, ttl) -- of earlier runs, which may have been kept for ever
+  expire_relations(run.key .. ':dependents', ttl)
   redis.call('ZADD', RQ .. 'canceled:' .. run.queue, score(run.now), run.id)
 end
