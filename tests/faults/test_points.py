@@ -73,7 +73,7 @@ def test_a_child_killed_at_a_point_loses_nothing_and_what_never_began_no_attempt
     )
 
     assert supervisor.wait(20) == 0
-    verdict = judge("F2 kill -9 at a point of a child", trial, within=1, recovered=2.0)
+    verdict = judge("F2 kill -9 at a point of a child", trial, within=1, recovered=5.0)
     assert len(trial.books.strikes) == 1
     assert sum(key.startswith("work") for key in verdict.duplicated) <= 1
     assert sum(trial.status(key) is JobStatus.FAILED for key in fragile) <= 1
