@@ -25,8 +25,8 @@ from msgqueue.worker.terms import Terms
 from msgqueue.worker.watch import Watch
 
 CRASHED: Final = 1.0  # seconds; a child that ends sooner than that has crashed at its start
-#: Seconds between two starts after such crashes, shortest and longest: what a dead child was at runs
-#: again before a sweep would find it, however many children were killed before.
+#: Seconds between two starts after such crashes, shortest and longest: what a dead child was at
+#: runs again before a sweep would find it, however many children were killed before.
 PAUSES: Final = (0.1, 5.0)
 
 logger = logging.getLogger(__name__)
