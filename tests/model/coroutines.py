@@ -94,7 +94,8 @@ class Juggler(Child):
         ends = [min(one.ends_at, one.deadline) for one in self._coroutines.values()]
         late = any(one.cancelled for one in self._coroutines.values())
         doubts = [self.clock() + DOUBT] if self._jobs else []
-        return min([*ends, *doubts, self.clock() + ROUND if late else NEVER, self._limit])
+        limits = [self._limit] if self._coroutines else []
+        return min([*ends, *doubts, *limits, self.clock() + ROUND if late else NEVER])
 
     @property
     def _limit(self) -> float:
