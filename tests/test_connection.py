@@ -279,6 +279,10 @@ def test_a_url_of_another_scheme_is_refused() -> None:
             "redis+sentinel://:hush@here:port/name",
             "the address of a Sentinel is not host:port",
         ),
+        (
+            "redis+sentinel://:hush@here/name?host=there",
+            "its ?host= is not heeded: the Sentinels tell where Redis is",
+        ),
     ],
 )
 def test_a_bad_url_is_refused_without_its_credentials(url: str, reason: str) -> None:

@@ -19,7 +19,7 @@ from msgqueue.tasks import Task
 from msgqueue.worker.account import JournalReader
 from msgqueue.worker.endings import Ending, failure
 from msgqueue.worker.execution import Call, Execution
-from msgqueue.worker.journal import SLOTS, STATES_AT, Journal, JournalWriter, names_fit
+from msgqueue.worker.journal import SLOTS, STATES_AT, Journal, JournalWriter, State, names_fit
 from msgqueue.worker.limits import TimeLimit
 
 calls = st.tuples(
@@ -119,6 +119,7 @@ def test_memory_that_a_job_wrote_over_takes_no_supervisor_down(
     for record in account.records:
         assert can_be_sent(*record.entry)
         assert math.isfinite(record.started)
+    for record in account.of(State.ENDED):
         reader.outcome(record)
 
 

@@ -106,8 +106,9 @@ class Wreck:
         client.sadd("rq:queues", "rq:queue:other")
         self.child = Child(store, ("other", "default"))
         self.claimed: list[Claimed] = []
-        before, victim, behind = (
-            self._spec(n, retry=Retry(2, 1.0)) for n in (WHOLE[0], VICTIM, WHOLE[1])
+        victim = self._spec(VICTIM, retry=Retry(2, 1.0))
+        before, behind = (  # may die with each claim of a run
+            self._spec(n, retry=Retry(2, 1.0), max_deliveries=9) for n in WHOLE
         )
         if place not in ("queue", "wip"):
             self._end(victim, place)
@@ -211,6 +212,12 @@ class Wreck:
                 self.store.run(steps.trim(queue))
             self.store.run(steps.orphans(queue, now_text()))
 
+    def bring_forward(self) -> None:
+        """Have what died twice, and is put off by ten seconds and more, be due."""
+        for whole in WHOLE:
+            with suppress(redis.ResponseError):  # the registry may be of another type
+                self.client.zadd("rq:scheduled:default", {whole: 0}, xx=True)
+
     def look(self) -> None:
         """Everything that only reads."""
         self.step(steps.read(VICTIM))
@@ -260,6 +267,7 @@ class Wreck:
         """Workers go on until nothing is left that they can run."""
         for _ in range(6):
             self.release()
+            self.bring_forward()
             self.maintain()
             self.claim()
             self.end(ok)

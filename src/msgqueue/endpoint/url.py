@@ -109,6 +109,8 @@ def _sentinel(scheme: str, url: str) -> Endpoint:
             "it names no Sentinel or no primary, as redis+sentinel://host:26379/name/0 does"
         )
     options: dict[str, Any] = parse_url(f"redis://?{parts.query}")
+    if named := options.keys() & {"host", "port", "path"}:
+        raise _UnusableUrl(f"its ?{min(named)}= is not heeded: the Sentinels tell where Redis is")
     options["db"] = _database(database) or options.get("db", 0)
     user, _, password = credentials.partition(":")
     login = {"username": unquote(user), "password": unquote(password)}
