@@ -68,7 +68,7 @@ class _Connection(redis.UnixDomainSocketConnection):
     host, port = "", 0  # redis-py 8 asks for them where a socket times out
 
     def __init__(self, *, resolver: Resolver, **options: Any) -> None:
-        super().__init__(**options)  # type: ignore[no-untyped-call]  # redis-py's has no hints
+        super().__init__(**options)  # type: ignore[no-untyped-call] # redis-py gives it no hints
         self._resolver = resolver
 
     def connect_check_health(self, *args: Any, **kwargs: Any) -> None:

@@ -43,6 +43,11 @@ class JsonOrText:
         return to_json(value)
 
 
+def _connection() -> Any:
+    """The one that all views of rq-dashboard use: they, too, find it at the Flask app."""
+    return current_app.redis_conn  # type: ignore[attr-defined] # an attribute that Flask has not
+
+
 class Reader:
     """Reads jobs through rq, whatever is stored there."""
 
@@ -54,7 +59,7 @@ class Reader:
         """The registry's object and its length; 404 where there is no such registry."""
         if registry not in REGISTRIES:
             abort(404, f"no registry {registry!r}")
-        connection = current_app.redis_conn  # type: ignore[attr-defined] # rq-dashboard adds it
+        connection = _connection()
         if registry == "queued":
             found = self._web.Queue(queue, connection=connection, job_class=self.job_class)
             return found, found.count
@@ -75,7 +80,7 @@ class Reader:
             DamagedJob: rq cannot read it.
         """
         try:
-            return self.job_class.fetch(job_id, current_app.redis_conn)  # type: ignore[attr-defined] # rq-dashboard adds it
+            return self.job_class.fetch(job_id, _connection())
         except (self._web.NoSuchJobError, ValueError) as error:
             raise JobNotFound(job_id) from error
 
